@@ -25,7 +25,12 @@ export type Fault =
   /** Run it, then close the connection without a reply. */
   | { readonly kind: "close-after" }
   /** Answer with the engine's error of this code in place of running it. */
-  | { readonly kind: "error"; readonly code: number | string; readonly message: string; readonly labels?: readonly string[] };
+  | {
+      readonly kind: "error";
+      readonly code: number | string;
+      readonly message: string;
+      readonly labels?: readonly string[];
+    };
 
 /** Decides for each request whether something happens to it; `undefined` lets it run. */
 export type Intercept = (request: RequestInfo) => Fault | undefined;
