@@ -1,0 +1,120 @@
+import type { EngineOptions, RunningEngine } from "../engines/engine.js";
+import { KeyfoldError } from "../internal/errors.js";
+import { MovableClock } from "./clock.js";
+import type { Control, EngineFacts, Operation, Operations } from "./control.js";
+import { type FaultRule, FaultTable } from "./faults.js";
+import { seededRandom } from "./random.js";
+import { type EngineName, type EngineStarter, engineNames, engineStarters } from "./registry.js";
+
+/** How one engine is started. */
+export interface EngineStart {
+  /** 0 (the default) takes any free port. */
+  readonly port?: number;
+  /** Default 127.0.0.1; another than loopback needs `auth`. */
+  readonly host?: string;
+  /** A folder that keeps the data. Default: all is in memory, and gone at close. */
+  readonly dataDir?: string;
+  /** Ask for these credentials. */
+  readonly auth?: { readonly user: string; readonly password: string };
+}
+
+/** Which engines are started, how, and what they share. */
+export type HostOptions = { readonly [E in EngineName]?: boolean | EngineStart } & {
+  /** Seed of all that an engine does at random. Default 1. */
+  readonly seed?: number;
+  /** The time that the engines begin at, in milliseconds since 1970. Default: the machine's. */
+  readonly nowMs?: number;
+};
+
+/** Runs engines in this process, with one clock and one table of faults for all of them. */
+export class EngineHost implements Control {
+  readonly #clock = new MovableClock();
+  readonly #faults = new FaultTable();
+  readonly #running: readonly RunningEngine[];
+  readonly #nowMs: number | undefined;
+  #closed: Promise<void> | undefined;
+
+  private constructor(
+    running: readonly RunningEngine[],
+    clock: MovableClock,
+    faults: FaultTable,
+    nowMs: number | undefined,
+  ) {
+    this.#running = running;
+    this.#clock = clock;
+    this.#faults = faults;
+    this.#nowMs = nowMs;
+  }
+
+  /** Starts the engines that the options name; when one fails, those already started are closed again. */
+  static async start(
+    options: HostOptions,
+    starters: Readonly<Record<EngineName, EngineStarter>> = engineStarters,
+  ): Promise<EngineHost> {
+    const names = engineNames.filter((name) => options[name] !== undefined && options[name] !== false);
+    if (names.length === 0)
+      throw new KeyfoldError("INPUT_INVALID", "No engine was named.", {
+        fix: `Name at least one of ${engineNames.join(", ")}: startEngines({ ${engineNames[0]}: true }).`,
+      });
+    const clock = new MovableClock();
+    if (options.nowMs !== undefined) clock.set(options.nowMs);
+    const faults = new FaultTable();
+    const running: RunningEngine[] = [];
+    try {
+      for (const name of names) {
+        const start = options[name];
+        const engineOptions: EngineOptions = {
+          ...(typeof start === "object" ? start : {}),
+          clock,
+          random: seededRandom(options.seed ?? 1),
+          intercept: faults.intercept,
+        };
+        running.push(await starters[name](engineOptions));
+      }
+    } catch (error) {
+      await Promise.allSettled(running.map((engine) => engine.close()));
+      throw error;
+    }
+    return new EngineHost(running, clock, faults, options.nowMs);
+  }
+
+  /** What drivers need to know of each engine. */
+  get engines(): readonly EngineFacts[] {
+    return this.#running.map(({ engine, url, port }) => ({ engine: engine as EngineName, url, port }));
+  }
+
+  async call<O extends Operation>(
+    operation: O,
+    ...args: Parameters<Operations[O]>
+  ): Promise<ReturnType<Operations[O]>> {
+    const run = this.#operations[operation] as (
+      ...args: Parameters<Operations[O]>
+    ) => Promise<ReturnType<Operations[O]>>;
+    if (run === undefined) throw new KeyfoldError("INPUT_INVALID", `There is no operation "${operation}".`);
+    return run(...args);
+  }
+
+  readonly #operations: {
+    [O in Operation]: (...args: Parameters<Operations[O]>) => Promise<ReturnType<Operations[O]>>;
+  } = {
+    reset: async () => {
+      this.#faults.clear();
+      this.#clock.reset();
+      if (this.#nowMs !== undefined) this.#clock.set(this.#nowMs);
+      await Promise.all(this.#running.map((engine) => engine.reset()));
+    },
+    close: () => {
+      this.#closed ??= Promise.all(this.#running.map((engine) => engine.close())).then(() => {});
+      return this.#closed;
+    },
+    now: async () => this.#clock.now(),
+    advance: async (ms) => this.#clock.advance(ms),
+    set: async (ms) => this.#clock.set(ms),
+    freeze: async () => this.#clock.freeze(),
+    resume: async () => this.#clock.resume(),
+    inject: async (rule: FaultRule) => this.#faults.add(rule),
+    hits: async (id) => this.#faults.hits(id),
+    remove: async (id) => this.#faults.remove(id),
+    clear: async () => this.#faults.clear(),
+  };
+}

@@ -1,0 +1,4 @@
+import { teardown } from "./jest.js";
+
+// Jest takes a teardown's default export and nothing else.
+export default teardown;

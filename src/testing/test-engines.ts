@@ -1,0 +1,99 @@
+import type { Control, EngineFacts } from "./control.js";
+import type { FaultRule } from "./faults.js";
+import type { EngineName } from "./registry.js";
+
+/** The time that the engines live by. Moving it moves TTLs, timeouts and generated dates, without waiting. */
+export interface TestClock {
+  /** The engines' time. */
+  now(): Promise<Date>;
+  /** Moves it on by `ms` milliseconds. */
+  advance(ms: number): Promise<void>;
+  /** Makes it this time now. */
+  set(time: Date | number): Promise<void>;
+  /** Stops it where it is. */
+  freeze(): Promise<void>;
+  /** Lets it run on from where it is. */
+  resume(): Promise<void>;
+}
+
+/** A fault that was injected. */
+export interface InjectedFault extends AsyncDisposable {
+  /** How many requests it has happened to. */
+  hits(): Promise<number>;
+  /** Ends it. */
+  remove(): Promise<void>;
+}
+
+/** Faults that happen to the engines' requests. */
+export interface TestFaults {
+  /**
+   * Makes something happen to the requests that the rule matches.
+   *
+   * @throws KeyfoldError `INPUT_INVALID` for a rule that could never apply.
+   * @example
+   * ```ts
+   * // The insert is run, and its answer is lost.
+   * await engines.faults.inject({ command: "insert", target: "orders", fault: { kind: "close-after" } });
+   * ```
+   */
+  inject(rule: FaultRule): Promise<InjectedFault>;
+  /** Ends all of them. */
+  clear(): Promise<void>;
+}
+
+/** One running embedded engine. */
+export interface TestEngine {
+  readonly engine: EngineName;
+  /** What the official driver takes to connect. */
+  readonly url: string;
+  readonly port: number;
+}
+
+/** Running engines and what a test can do to them. */
+export interface EngineControls extends AsyncDisposable {
+  /** The engines' URLs by name. */
+  readonly urls: { readonly [E in EngineName]?: string };
+  readonly clock: TestClock;
+  readonly faults: TestFaults;
+  /** The process that runs them, where it is not this one. */
+  readonly pid: number | undefined;
+  /** Between tests: drops all data, ends all faults, sets the clock back. Connections stay. */
+  reset(): Promise<void>;
+  /** Closes the connections and frees the ports. */
+  close(): Promise<void>;
+}
+
+/** {@link EngineControls}, and each started engine under its name. */
+export type TestEngines<E extends EngineName> = EngineControls & { readonly [K in E]: TestEngine };
+
+/** What a test holds, made of whatever carries its wishes to the engines. */
+export function testEngines<E extends EngineName>(
+  control: Control,
+  close: () => Promise<void> = () => control.call("close"),
+  pid?: number,
+): TestEngines<E> {
+  const named = Object.fromEntries(control.engines.map((facts: EngineFacts) => [facts.engine, facts]));
+  const controls: EngineControls = {
+    urls: Object.fromEntries(control.engines.map(({ engine, url }) => [engine, url])),
+    pid,
+    clock: {
+      now: async () => new Date(await control.call("now")),
+      advance: (ms) => control.call("advance", ms),
+      set: (time) => control.call("set", typeof time === "number" ? time : time.getTime()),
+      freeze: () => control.call("freeze"),
+      resume: () => control.call("resume"),
+    },
+    faults: {
+      inject: async (rule) => {
+        const id = await control.call("inject", rule);
+        const remove = () => control.call("remove", id);
+        return { hits: () => control.call("hits", id), remove, [Symbol.asyncDispose]: remove };
+      },
+      clear: () => control.call("clear"),
+    },
+    reset: () => control.call("reset"),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+  return { ...controls, ...named } as TestEngines<E>;
+}
