@@ -1,0 +1,21 @@
+import type { Consistency } from "../../model/consistency.js";
+
+/**
+ * What an adapter serves, as a type: pattern kind → the consistency levels that it can promise there.
+ * A kind left out is not served, and using such a pattern does not compile.
+ */
+export interface Capability {
+  readonly engine: string;
+  readonly serves: { readonly [Kind in string]?: Consistency };
+}
+
+/** What MongoDB serves. */
+export interface MongoDB {
+  readonly engine: "mongodb";
+  readonly serves: {
+    get: Consistency;
+    listByKey: "session" | "bounded" | "eventual";
+    list: "session" | "bounded" | "eventual";
+    top: "session" | "bounded" | "eventual";
+  };
+}

@@ -1,0 +1,215 @@
+import type { Bucket, BucketUnit } from "./bucket.js";
+import type { AtMost, Consistency } from "./consistency.js";
+import type { Entity } from "./entity.js";
+import type { AmountOrEmpty, At, DateOrEmpty, Names, NamesOf, Simplify, TextOrEmpty } from "./names.js";
+
+/**
+ * A named question. `Kind` is what an adapter's capability is keyed by. A pattern carries the entity's name, its
+ * parameters and its row, never the schema: hovers stay plain and no zod type reaches a declaration file.
+ */
+export interface Pattern<Kind extends string, EntityName extends string, P, Row, Level extends Consistency> {
+  readonly kind: Kind;
+  readonly entity: EntityName;
+  /** Only a type: the parameters. */
+  readonly $params: P;
+  /** Only a type: the row; "record": the entity's record. */
+  readonly $row: Row;
+  /** Only a type: the levels that a call may ask for. */
+  readonly $level: AtMost<Level>;
+}
+
+/** Any pattern, for constraints. */
+export interface AnyPattern {
+  readonly kind: string;
+  readonly entity: string;
+  readonly $params: unknown;
+  readonly $row: unknown;
+  readonly $level: Consistency;
+}
+
+/** Conditions on one field; all must hold. A bare value means equality. */
+export type Compare<V> =
+  | V
+  | {
+      readonly eq?: V;
+      readonly ne?: V;
+      readonly gt?: V;
+      readonly gte?: V;
+      readonly lt?: V;
+      readonly lte?: V;
+      readonly in?: readonly V[];
+      readonly exists?: boolean;
+    };
+/** Fixed conditions by field; all must hold. */
+export type Where<F extends string, R> = { readonly [K in F]?: Compare<At<R, K>> };
+/** The order of the rows: first named, first compared. */
+export type Order<F extends string> = { readonly [K in F]?: "asc" | "desc" };
+
+/** Parameters of a question: `{ customerId: string }` from "customerId", `{ day: string }` from day("at"); `from` and `to` from a range. */
+export type Params<R, B, Range> = [Range] extends [never]
+  ? Asked<R, B>
+  : Simplify<Asked<R, B> & Between<Range extends string ? At<R, Range> : string>>;
+type Asked<R, B> = {
+  [X in B as X extends string ? X : X extends Bucket<string, infer U> ? U : never]: X extends string
+    ? At<R, X>
+    : string;
+} & {};
+/** The half-open range [from, to); a bound left out is open. */
+export interface Between<V> {
+  readonly from?: V;
+  readonly to?: V;
+}
+
+type ListKind<K extends readonly string[], B extends readonly unknown[]> = K extends readonly [...B, ...unknown[]]
+  ? "listByKey"
+  : "list";
+
+/** What a pattern is before `defineModel` has checked it. */
+export interface PatternDraft {
+  readonly kind: "get" | "list" | "top" | "search";
+  readonly entity: string;
+  readonly spec: {
+    readonly by?: unknown;
+    readonly order?: unknown;
+    readonly where?: unknown;
+    readonly range?: unknown;
+    readonly sum?: unknown;
+    readonly text?: unknown;
+    readonly filter?: unknown;
+    readonly facets?: unknown;
+    readonly consistency?: unknown;
+  };
+}
+
+function draft<Kind extends string, N extends string, P, Row, Level extends Consistency>(
+  kind: PatternDraft["kind"],
+  entity: string,
+  spec: PatternDraft["spec"],
+): Pattern<Kind, N, P, Row, Level> {
+  return { kind, entity, spec } satisfies PatternDraft as unknown as Pattern<Kind, N, P, Row, Level>;
+}
+
+/**
+ * One record by its key.
+ *
+ * @example
+ * ```ts
+ * lineBySeq: get(line)   // await shop.lineBySeq({ seq: 1 }) is the record, or undefined
+ * ```
+ */
+export function get<N extends string, R, K extends readonly string[], const Level extends Consistency = "session">(
+  entity: Entity<N, R, K, unknown>,
+  spec: { readonly consistency?: Level } = {},
+): Pattern<"get", N, Entity<N, R, K, unknown>["$key"], "record", Level> {
+  return draft("get", entity.name, spec);
+}
+
+/**
+ * Records that are equal in `by`, in order; page by page or one by one.
+ *
+ * @param spec
+ * - `by`: fields, or buckets of a date field (`day("at")`), that each call gives a value for.
+ * - `order`: made total with the key's remaining fields, in the direction of the last term. Left out: by `range`'s
+ *   field or the bucket's, then by the key, ascending.
+ * - `where`: fixed conditions.
+ * - `range`: a field (`from` and `to` are its values) or a bucket (`from` and `to` are buckets); [from, to), both optional.
+ *
+ * @example
+ * ```ts
+ * linesByCustomer: list(line, { by: ["customerId"], order: { at: "desc", seq: "desc" } }),
+ * // const { items, cursor } = await shop.linesByCustomer({ customerId: "17850" }, { limit: 5 });
+ * ```
+ */
+export function list<
+  N extends string,
+  R,
+  K extends readonly string[],
+  const B extends readonly (
+    | Names<R>[keyof R & string]
+    | Bucket<NamesOf<R, DateOrEmpty>[keyof R & string], BucketUnit>
+  )[],
+  const Range extends
+    | Names<R>[keyof R & string]
+    | Bucket<NamesOf<R, DateOrEmpty>[keyof R & string], BucketUnit> = never,
+  const Level extends Consistency = "session",
+>(
+  entity: Entity<N, R, K, unknown>,
+  spec: {
+    readonly by: B;
+    readonly order?: Order<Names<R>[keyof R & string]>;
+    readonly where?: Where<Names<R>[keyof R & string], R>;
+    readonly range?: Range;
+    readonly consistency?: Level;
+  },
+): Pattern<ListKind<K, B>, N, Params<R, B[number], Range>, "record", Level> {
+  return draft("list", entity.name, spec);
+}
+
+/** A row of `top`: the group, its sum where one was asked for, and the number of its records. */
+export type TopRow<R, B extends string, Sum extends string> = {
+  [F in B | Sum | "count"]: F extends "count" ? number : At<R, F>;
+} & {};
+
+/**
+ * Sum and count per value of a field, the largest first; ties by the field ascending. Records without the field are left out.
+ *
+ * @param spec
+ * - `by`: the field to group by.
+ * - `sum`: the field to add up, exactly; left out: groups are ordered by their count.
+ * - `where`: fixed conditions.
+ * - `range`: a field or a bucket; parameters `from` and `to` as in {@link list}.
+ *
+ * @example
+ * ```ts
+ * topCustomers: top(line, { by: "customerId", sum: "total", where: { quantity: { gt: 0 } }, range: day("at"), consistency: "eventual" }),
+ * // (await shop.topCustomers({ from: "2010-12-01", to: "2011-01-01" }, { limit: 3 })).items
+ * // [{ customerId: "18102", total: "27834.610", count: 45 }, …]
+ * ```
+ */
+export function top<
+  N extends string,
+  R,
+  const B extends Names<R>[keyof R & string],
+  const Sum extends NamesOf<R, AmountOrEmpty>[keyof R & string] = never,
+  const Range extends
+    | Names<R>[keyof R & string]
+    | Bucket<NamesOf<R, DateOrEmpty>[keyof R & string], BucketUnit> = never,
+  const Level extends Consistency = "session",
+>(
+  entity: Entity<N, R, readonly string[], unknown>,
+  spec: {
+    readonly by: B;
+    readonly sum?: Sum;
+    readonly where?: Where<Names<R>[keyof R & string], R>;
+    readonly range?: Range;
+    readonly consistency?: Level;
+  },
+): Pattern<"top", N, Params<R, never, Range>, TopRow<R, B, Sum>, Level> {
+  return draft("top", entity.name, spec);
+}
+
+/**
+ * Records whose text matches words, best first. Only engines with a text index of their own serve it: on the others its
+ * use is a compile error and a finding of `plan`.
+ *
+ * @example
+ * ```ts
+ * searchLines: search(line, { text: ["description"], filter: ["country"], facets: ["country"], consistency: "eventual" })
+ * ```
+ */
+export function search<
+  N extends string,
+  R,
+  const Filter extends Names<R>[keyof R & string] = never,
+  const Level extends Consistency = "session",
+>(
+  entity: Entity<N, R, readonly string[], unknown>,
+  spec: {
+    readonly text: readonly NamesOf<R, TextOrEmpty>[keyof R & string][];
+    readonly filter?: readonly Filter[];
+    readonly facets?: readonly Names<R>[keyof R & string][];
+    readonly consistency?: Level;
+  },
+): Pattern<"search", N, Simplify<{ text: string } & { [F in Filter]?: At<R, F> }>, "record", Level> {
+  return draft("search", entity.name, spec);
+}

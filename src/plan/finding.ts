@@ -1,0 +1,17 @@
+/** How much a finding matters: `error`: it will not work; `warning`: it will hurt; `info`: good to know. */
+export type Severity = "error" | "warning" | "info";
+
+/** One result of a lint: what was seen, why it matters, what to do. */
+export interface Finding {
+  /** Stable code in kebab-case. */
+  readonly code: string;
+  readonly severity: Severity;
+  /** What it is about: an entity, a field ("line.tags"), a pattern or an index. */
+  readonly subject: string;
+  /** What was seen, with its numbers. */
+  readonly evidence: string;
+  /** Why it matters on this engine. */
+  readonly cause: string;
+  /** What to do, in one sentence. */
+  readonly fix: string;
+}

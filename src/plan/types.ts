@@ -1,0 +1,35 @@
+import type { Consistency } from "../model/consistency.js";
+import type { Finding } from "./finding.js";
+import type { MongoPlan } from "./mongodb/types.js";
+
+/** A physical design with its requests, estimates and findings: one member per engine, told apart by `engine`. */
+export type Plan = MongoPlan;
+
+/** Engines that a plan can be made for. */
+export type PlannedEngine = Plan["engine"];
+
+/** What every engine's plan has. */
+export interface PlanFacts {
+  readonly kind: "plan";
+  readonly engine: string;
+  /**
+   * Version of the design: twelve hexadecimal digits over everything that decides what is stored and how it is asked for.
+   * Cursors are bound to it. Workload numbers do not change it.
+   */
+  readonly design: string;
+  readonly findings: readonly Finding[];
+}
+
+/** What an engine can serve: pattern kind → consistency levels, strongest first. A kind left out is not served. */
+export interface CapabilityData {
+  readonly engine: string;
+  readonly serves: { readonly [kind: string]: readonly Consistency[] };
+}
+
+/** A pattern that the engine cannot serve, and why; it stands in the plan in the pattern's place. */
+export interface UnservedPattern {
+  readonly kind: "unserved";
+  readonly pattern: string;
+  /** The sentence that the type error and the run-time error say. */
+  readonly why: string;
+}
