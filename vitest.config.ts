@@ -26,7 +26,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "packages",
-          include: ["test/packages/**/*.test.ts"],
+          include: ["test/packages/*.test.ts"],
           globalSetup: ["test/setup/built.ts"],
           testTimeout: 180_000,
           hookTimeout: 180_000,
