@@ -1,0 +1,67 @@
+/**
+ * `npm run bench [-- NAME …] [--quick]`: ours beside the peers, in one run, as ratios of medians over interleaved rounds.
+ * Names: client, engine, start-up, load. Peers are fetched by `npm run engine` on their first use.
+ */
+import { cpus, totalmem } from "node:os";
+import { parseArgs } from "node:util";
+import { startServer } from "./harness/processes.js";
+import { render } from "./harness/report.js";
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { quick: { type: "boolean", default: false } },
+});
+const wanted = positionals.length > 0 ? positionals : ["client", "engine", "start-up", "load"];
+const rounds = values.quick ? { rounds: 3, warmup: 1 } : { rounds: 9, warmup: 2 };
+
+console.log(
+  `${new Date().toISOString().slice(0, 10)}, Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB\n`,
+);
+
+for (const name of wanted) {
+  switch (name) {
+    case "client": {
+      const { startEmbedded } = await import("./mongodb/start-up.js");
+      const { clientComparisons } = await import("./mongodb/client.js");
+      const server = await startEmbedded();
+      for (const comparison of await clientComparisons(server, rounds)) console.log(render(comparison));
+      await server.stop();
+      break;
+    }
+    case "engine": {
+      const { startEmbedded } = await import("./mongodb/start-up.js");
+      const { engineComparisons } = await import("./mongodb/engine.js");
+      const ours = await startEmbedded();
+      const peer = await startServer(
+        "mongo-java-server (in memory)",
+        process.execPath,
+        ["scripts/real-engine.mjs", "mongo-java", "--port", "0"],
+        (line) => /mongodb:\/\/\S+/.exec(line)?.[0],
+      );
+      const documents = values.quick ? 50_000 : 500_000;
+      for (const comparison of await engineComparisons([ours, peer], { ...rounds, documents }))
+        console.log(render(comparison));
+      await Promise.all([ours.stop(), peer.stop()]);
+      break;
+    }
+    case "start-up": {
+      const { startUp } = await import("./mongodb/start-up.js");
+      const { beyondNodeMs, nodeMs, idleBytes } = await startUp(values.quick ? 5 : 15);
+      console.log(`start to first answered ping, MongoDB engine   [goal: ≤ 150 ms beyond node, ≤ 80 MB idle]`);
+      console.log(`  beyond node -e 0: ${beyondNodeMs.toFixed(0)} ms (node -e 0 itself: ${nodeMs.toFixed(0)} ms)`);
+      console.log(
+        `  resident when idle: ${idleBytes === undefined ? "not known here" : `${(idleBytes / 1e6).toFixed(0)} MB`}\n`,
+      );
+      break;
+    }
+    case "load": {
+      const { loadComparison } = await import("./mongodb/load.js");
+      const comparison = await loadComparison(values.quick ? { rounds: 1, warmup: 0 } : { rounds: 3, warmup: 1 });
+      console.log(comparison === undefined ? "load: ../shared/data is absent, nothing to load\n" : render(comparison));
+      break;
+    }
+    default:
+      console.error(`there is no benchmark "${name}": client, engine, start-up, load`);
+      process.exitCode = 2;
+  }
+}
