@@ -1,0 +1,31 @@
+// npm run test:drivers: official drivers of other languages against the embedded engines, unchanged.
+// Python's driver and pytest go into a virtual environment in the user's cache folder.
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { startEngines } from "../dist/testing/index.js";
+import { cacheDir } from "./real-engines/recipes.mjs";
+
+const packages = ["pymongo==4.15.5", "pytest==8.4.2"];
+const venv = join(cacheDir, "keyfold-drivers-python");
+const python = join(venv, process.platform === "win32" ? "Scripts/python.exe" : "bin/python");
+
+function run(file, args, env) {
+  const { status, error } = spawnSync(file, args, {
+    stdio: ["ignore", "inherit", "inherit"],
+    env: { ...process.env, ...env },
+  });
+  if (error !== undefined) throw error;
+  return status ?? 1;
+}
+
+if (!existsSync(python) && run("python3", ["-m", "venv", venv]) !== 0) process.exit(1);
+if (run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...packages]) !== 0) process.exit(1);
+
+const engines = await startEngines({ mongodb: true, beside: true });
+const status = run(python, ["-m", "pytest", "-q", "-p", "no:cacheprovider", "test/drivers", ...process.argv.slice(2)], {
+  KEYFOLD_MONGODB_URL: engines.mongodb.url,
+  PYTHONDONTWRITEBYTECODE: "1",
+});
+await engines.close();
+process.exitCode = status;
