@@ -27,12 +27,11 @@ const orderSchema = new Schema(
   { timestamps: true, optimisticConcurrency: true },
 );
 
-function models() {
-  return {
-    Customer: connection.models["Customer"] ?? connection.model("Customer", customerSchema),
-    Order: connection.models["Order"] ?? connection.model("Order", orderSchema),
-  };
-}
+// Typed loosely: what is tried here is the server, not Mongoose's types.
+const models = () => ({
+  Customer: (connection.models["Customer"] ?? connection.model("Customer", customerSchema)) as mongoose.Model<any>,
+  Order: (connection.models["Order"] ?? connection.model("Order", orderSchema)) as mongoose.Model<any>,
+});
 
 describe("Mongoose", () => {
   it("saves, finds and populates", async () => {
