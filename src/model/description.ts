@@ -65,7 +65,7 @@ export interface OrderTerm {
 }
 
 export type Operator = "eq" | "ne" | "gt" | "gte" | "lt" | "lte" | "in" | "exists";
-/** A fixed condition of a pattern. `value` is as in a record (a Date, a decimal string …); for `in` a list, for `exists` a boolean. */
+/** A fixed condition of a pattern. `ne` also holds for records without the field; `exists` means neither missing nor null. `value` is as in a record (a Date, a decimal string …); for `in` a list, for `exists` a boolean. */
 export interface Condition {
   readonly field: string;
   readonly operator: Operator;
@@ -122,7 +122,7 @@ export interface SearchPattern extends PatternFacts {
 export interface EntityWorkload {
   /** Records at the size to plan for. */
   readonly records?: number;
-  /** Bytes of a typical record as JSON; estimated from the fields when left out. */
+  /** Bytes of a typical record as it is stored; estimated from the fields when left out. */
   readonly bytes?: number;
   readonly writesPerSecond?: number;
   /** Share (0–1) of records and writes that belong to the most frequent key or group. */

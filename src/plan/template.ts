@@ -27,6 +27,8 @@ export type ValueSource =
   | { readonly kind: "bucketEnd"; readonly param: string; readonly unit: BucketUnit }
   /** The cursor's value at this position of the pattern's order. */
   | { readonly kind: "after"; readonly position: number }
+  /** BSON's MaxKey or the like: greater than any value. */
+  | { readonly kind: "greatest" }
   /** The number of rows asked for. */
   | { readonly kind: "limit" }
   /** A value of the model, which has no literal in JSON (a date, a decimal). */
@@ -39,6 +41,8 @@ export interface RequestValue {
   readonly type: Field;
   /** The parameter may be left out; see {@link TemplateObject}. */
   readonly optional: boolean;
+  /** What stands in for a parameter that is left out; without it the member is left out. */
+  readonly otherwise?: "greatest";
 }
 
 /** Whether a node of a template is a slot. */

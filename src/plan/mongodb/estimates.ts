@@ -1,0 +1,244 @@
+import type { EntityData, EntityWorkload, ListPattern, ModelData } from "../../model/description.js";
+import { type Field, fieldAt } from "../../model/field.js";
+import type { ChosenIndex } from "./indexes.js";
+import type { ListAccess } from "./needs.js";
+import type { MongoCollectionEstimate, MongoPatternEstimate } from "./types.js";
+
+/**
+ * Sizes follow the BSON specification (bsonspec.org) for documents, and WiredTiger's KeyString for index entries, before
+ * compression: what a cache must hold. Text whose length is not known counts 16 bytes.
+ */
+const typicalText = 16;
+/** Bytes beside the keys of an index entry: the record's id and the type bits. */
+const entryOverhead = 6;
+/** `_v`: type, name and an int64. */
+const versionBytes = 1 + 3 + 8;
+
+/** Typical and largest bytes of a value in BSON. `largest` is undefined where nothing bounds it. */
+export interface ValueSize {
+  readonly typical: number;
+  readonly largest: number | undefined;
+}
+
+function both(bytes: number): ValueSize {
+  return { typical: bytes, largest: bytes };
+}
+
+/** Bytes of a field's value in BSON. */
+export function valueSize(field: Field): ValueSize {
+  switch (field.kind) {
+    case "string": {
+      const longest = field.maxLength;
+      // A character has up to four bytes in UTF-8.
+      return {
+        typical: 5 + Math.min(typicalText, longest ?? typicalText),
+        largest: longest === undefined ? undefined : 5 + 4 * longest,
+      };
+    }
+    case "enum": {
+      const lengths = field.values.map((value) => Buffer.byteLength(value));
+      return {
+        typical: 5 + Math.round(lengths.reduce((sum, one) => sum + one, 0) / Math.max(lengths.length, 1)),
+        largest: 5 + Math.max(0, ...lengths),
+      };
+    }
+    case "int":
+      return { typical: 4, largest: 8 };
+    case "int64":
+    case "double":
+    case "date":
+      return both(8);
+    case "decimal":
+      return both(16);
+    case "boolean":
+      return both(1);
+    case "uuid":
+      return both(21);
+    case "bytes":
+      return { typical: 5 + 64, largest: undefined };
+    case "json":
+      return { typical: 64, largest: undefined };
+    case "map": {
+      const value = valueSize(field.value);
+      return { typical: 5 + 4 * (8 + value.typical), largest: undefined };
+    }
+    case "array": {
+      const element = valueSize(field.element);
+      const count = typicalItems(field);
+      // Each element has a type byte and its position as text.
+      const largest =
+        field.maxItems === undefined || element.largest === undefined
+          ? undefined
+          : 5 + field.maxItems * (element.largest + 2 + String(field.maxItems).length);
+      return { typical: 5 + Math.round(count * (element.typical + 3)), largest };
+    }
+    case "object":
+      return objectSize(field.fields);
+    default:
+      return field satisfies never;
+  }
+}
+
+/** Elements of a typical array: as stated, else a quarter of the bound, else four. */
+export function typicalItems(field: Field & { readonly kind: "array" }): number {
+  return field.embeds?.typical ?? (field.maxItems === undefined ? 4 : Math.max(1, Math.round(field.maxItems / 4)));
+}
+
+export function objectSize(fields: { readonly [name: string]: Field }): ValueSize {
+  let typical = 5;
+  let largest: number | undefined = 5;
+  for (const [name, field] of Object.entries(fields)) {
+    const size = valueSize(field);
+    const header = 2 + Buffer.byteLength(name);
+    typical += header + size.typical;
+    largest = largest === undefined || size.largest === undefined ? undefined : largest + header + size.largest;
+  }
+  return { typical, largest };
+}
+
+/** A typical document's bytes, with `_v`. */
+export function documentBytes(entity: EntityData, workload: EntityWorkload | undefined): number {
+  return (workload?.bytes ?? objectSize(entity.fields).typical) + versionBytes;
+}
+
+/** Bytes of one entry in an index over these fields. */
+export function entryBytes(entity: EntityData, fields: readonly string[]): number {
+  return fields.reduce((sum, name) => sum + keyBytes(fieldAt(entity.fields, name)), entryOverhead);
+}
+
+function keyBytes(field: Field | undefined): number {
+  if (field === undefined) return 1;
+  switch (field.kind) {
+    case "string":
+    case "enum":
+      return 2 + valueSize(field).typical - 5;
+    case "int":
+      return 5;
+    case "decimal":
+      return 12;
+    case "uuid":
+      return 19;
+    case "boolean":
+      return 1;
+    default:
+      return 9;
+  }
+}
+
+export function collectionEstimate(
+  entity: EntityData,
+  workload: EntityWorkload | undefined,
+  indexes: readonly { readonly entryBytes: number }[],
+): MongoCollectionEstimate {
+  const bytes = documentBytes(entity, workload);
+  const documents = workload?.records;
+  const perDocument = indexes.reduce((sum, index) => sum + index.entryBytes, entryBytes(entity, entity.key));
+  return {
+    documentBytes: bytes,
+    documents,
+    dataBytes: documents === undefined ? undefined : documents * bytes,
+    indexBytes: documents === undefined ? undefined : documents * perDocument,
+  };
+}
+
+/** The fields of the record behind an index's keys. */
+export function indexFields(entity: EntityData, index: ChosenIndex): readonly string[] {
+  return index.keys.map(([path]) => {
+    if (path === "_id") return entity.key[0] ?? path;
+    return path.startsWith("_id.") ? path.slice("_id.".length) : path;
+  });
+}
+
+/** How many different values a field has: as stated, or as its type says. */
+export function distinctValues(
+  entity: EntityData,
+  workload: EntityWorkload | undefined,
+  field: string,
+): number | undefined {
+  const stated = workload?.distinct?.[field];
+  if (stated !== undefined) return stated;
+  const type = fieldAt(entity.fields, field);
+  if (type?.kind === "enum") return type.values.length;
+  if (type?.kind === "boolean") return 2;
+  return entity.key.length === 1 && entity.key[0] === field ? workload?.records : undefined;
+}
+
+/** Records that share one value in each of the fields; undefined when it is not known. */
+export function recordsPerGroup(
+  entity: EntityData,
+  workload: EntityWorkload | undefined,
+  fields: readonly string[],
+): number | undefined {
+  if (workload?.records === undefined) return undefined;
+  let groups = 1;
+  for (const field of fields) {
+    const distinct = distinctValues(entity, workload, field);
+    if (distinct === undefined) return undefined;
+    groups *= distinct;
+  }
+  return Math.max(1, Math.round(workload.records / groups));
+}
+
+export const defaultRows = 100;
+
+export function getEstimate(model: ModelData, entity: EntityData, pattern: string): MongoPatternEstimate {
+  const bytes = documentBytes(entity, model.workload.entities[entity.name]);
+  return {
+    rows: 1,
+    keysExamined: 1,
+    documentsExamined: 1,
+    bytesReturned: bytes,
+    requestsPerSecond: rate(model, pattern),
+    sortsInMemory: false,
+  };
+}
+
+export function listEstimate(
+  model: ModelData,
+  entity: EntityData,
+  pattern: ListPattern,
+  access: ListAccess,
+): MongoPatternEstimate {
+  const workload = model.workload.entities[entity.name];
+  const wanted = model.workload.patterns[pattern.name]?.rows ?? defaultRows;
+  const equal = pattern.by.flatMap((part) => (part.kind === "field" ? [part.field] : []));
+  const bucketed = pattern.by.some((part) => part.kind === "bucket");
+  const group = bucketed ? undefined : recordsPerGroup(entity, workload, equal);
+  const most = access.kind === "unique" ? 1 : wanted;
+  const rows = group === undefined ? most : Math.min(most, group);
+  // In order, a page reads what it returns; sorted in memory, it reads all that matches. What `where` drops is not known.
+  const filtered = pattern.where.length > 0 && access.kind !== "unique";
+  const examined = access.kind === "sorted" ? group : filtered ? undefined : rows;
+  return {
+    rows,
+    keysExamined: examined,
+    documentsExamined: examined,
+    bytesReturned: rows * documentBytes(entity, workload),
+    requestsPerSecond: rate(model, pattern.name),
+    sortsInMemory: access.kind === "sorted",
+  };
+}
+
+/** The most that it reads: every record, since a call may leave the range out. */
+export function topEstimate(
+  model: ModelData,
+  entity: EntityData,
+  pattern: { readonly name: string; readonly by: string },
+): MongoPatternEstimate {
+  const workload = model.workload.entities[entity.name];
+  const groups = distinctValues(entity, workload, pattern.by);
+  const wanted = model.workload.patterns[pattern.name]?.rows ?? defaultRows;
+  const rows = groups === undefined ? wanted : Math.min(wanted, groups);
+  return {
+    rows,
+    keysExamined: 0,
+    documentsExamined: workload?.records,
+    bytesReturned: rows * 64,
+    requestsPerSecond: rate(model, pattern.name),
+    sortsInMemory: true,
+  };
+}
+
+function rate(model: ModelData, pattern: string): number | undefined {
+  return model.workload.patterns[pattern]?.readsPerSecond;
+}
