@@ -390,8 +390,14 @@ export function quantize(value: Decimal128, places: number, rounding: DecimalRou
   const target = -places;
   if (parts.exponent >= target) {
     const shift = parts.exponent - target;
-    if (shift > digits || parts.coefficient * pow10(shift) >= limit) return value;
-    return finish(parts.negative, parts.coefficient * pow10(shift), target);
+    if (parts.coefficient === 0n || (shift <= digits && parts.coefficient * pow10(shift) < limit)) {
+      return finish(parts.negative, parts.coefficient === 0n ? 0n : parts.coefficient * pow10(shift), target);
+    }
+    // 34 digits do not reach down to the target. MongoDB's own $floor and $ceil answer NaN here; the others keep the
+    // value, written with all of its digits.
+    if (rounding === "floor" || rounding === "ceiling") return nan;
+    const pad = digits - digitCount(parts.coefficient);
+    return finish(parts.negative, parts.coefficient * pow10(pad), parts.exponent - pad);
   }
   const drop = Math.min(target - parts.exponent, digits + 2);
   const divisor = pow10(drop);
