@@ -26,6 +26,8 @@ export interface BsonValues {
   uuid(bytes: Uint8Array): object;
   binary(bytes: Uint8Array): object;
   timestamp(low: number, high: number): LongValue;
+  /** Greater than any other value. */
+  readonly maxKey: object;
 }
 
 const made = new Map<number, BsonValues>();
@@ -111,8 +113,14 @@ function make(version: number): BsonValues {
       return "Binary";
     }
   }
+  class MaxKey extends Value {
+    get _bsontype(): string {
+      return "MaxKey";
+    }
+  }
   return {
     version,
+    maxKey: new MaxKey(),
     long: (low, high) => new Long(low, high),
     longOfNumber: (value) => new Long(value | 0, Math.floor(value / 4_294_967_296) | 0),
     longOfBigInt: (value) => new Long(Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n))),

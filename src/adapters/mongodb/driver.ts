@@ -31,6 +31,7 @@ export interface DbLike {
 /** A `MongoClient` of the official driver. */
 export interface ClientLike {
   startSession(options?: never): unknown;
+  db?(name: string): DbLike;
   on(event: never, listener: never): unknown;
 }
 

@@ -201,7 +201,7 @@ function authenticationFailure(error: DriverError): DriverError | undefined {
 }
 
 /** Messages of drivers may quote a URL. */
-function withoutCredentials(text: string): string {
+export function withoutCredentials(text: string): string {
   return text.replace(/(\w+:\/\/)[^\s/@]*@/g, "$1…@");
 }
 

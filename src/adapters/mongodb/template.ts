@@ -68,29 +68,36 @@ function compileNode(template: Template, sources: ReadonlyMap<string, Fill>): un
 }
 
 function compileSource(value: RequestValue, bson: BsonValues): Fill {
+  const absent = (param: string): unknown => {
+    if (value.otherwise === "greatest") return bson.maxKey;
+    if (value.optional) return ABSENT;
+    throw new KeyfoldError("INPUT_INVALID", `The parameter ${param} is missing.`, { fix: `Give ${param} a value.` });
+  };
   const encode: Encode = compileEncoder({ ...value.type, nullable: true }, bson);
   const { source } = value;
   switch (source.kind) {
     case "param":
       return ({ params }) => {
         const given = params[source.param];
-        return given === undefined ? absent(value, source.param) : encode(given);
+        return given === undefined ? absent(source.param) : encode(given);
       };
     case "bucketStart":
       return ({ params }) => {
         const name = params[source.param];
-        return name === undefined ? absent(value, source.param) : bucketStart(source.unit, name as string);
+        return name === undefined ? absent(source.param) : bucketStart(source.unit, name as string);
       };
     case "bucketEnd":
       return ({ params }) => {
         const name = params[source.param];
-        return name === undefined ? absent(value, source.param) : bucketEnd(source.unit, name as string);
+        return name === undefined ? absent(source.param) : bucketEnd(source.unit, name as string);
       };
     case "after":
       return ({ after }) => {
         const at = after?.[source.position];
         return at === undefined ? null : encode(at);
       };
+    case "greatest":
+      return () => bson.maxKey;
     case "limit":
       return ({ limit }) => limit;
     case "constant": {
@@ -102,9 +109,4 @@ function compileSource(value: RequestValue, bson: BsonValues): Fill {
     default:
       return source satisfies never;
   }
-}
-
-function absent(value: RequestValue, param: string): typeof ABSENT {
-  if (value.optional) return ABSENT;
-  throw new KeyfoldError("INPUT_INVALID", `The parameter ${param} is missing.`, { fix: `Give ${param} a value.` });
 }

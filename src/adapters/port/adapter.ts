@@ -28,7 +28,7 @@ export interface Store {
   pattern(name: string): PatternStore;
   /** Compares what is there with the plan. Changes nothing. */
   inspect(call: Call): Promise<DesignState>;
-  /** Creates what is missing; never drops or changes what is there. */
+  /** Creates what is missing; drops nothing unless the call says `drop`. */
   apply(call: ApplyCall): Promise<DesignState>;
   /** A session that begins here, or goes on from a token of this or another process. */
   session(token?: string): StoreSession;
@@ -136,6 +136,8 @@ export interface ApplyCall extends Call {
   readonly onProgress?: (progress: ApplyProgress) => void;
   /** Only say what would be done. */
   readonly dryRun?: boolean;
+  /** Drop indexes that are not in the plan, and drop and make anew those that differ. Data is never dropped. Default false. */
+  readonly drop?: boolean;
 }
 
 export interface ApplyProgress {

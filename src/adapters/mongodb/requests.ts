@@ -1,0 +1,367 @@
+import { Deadline } from "../../internal/deadline.js";
+import { requestsWatched, traceRequest, type RequestEvent } from "../../internal/diagnostics.js";
+import { KeyfoldError } from "../../internal/errors.js";
+import { type Clock, systemClock } from "../../internal/clock.js";
+import { retry, RetryBudget, type RetryVerdict } from "../../internal/retry.js";
+import type { Call, ReadCall } from "../port/adapter.js";
+import { type BsonValues, bsonValues, bsonVersionOf } from "./bson-values.js";
+import { type ClientSessionLike, type CommandOptions, type DbLike, type Doc, sendCommand, startDriverSession } from "./driver.js";
+import { type Failure, failureOf, serverError, type TopologyLike, unreachable } from "./errors.js";
+import { MongoSession } from "./session.js";
+
+/** What was learnt from the server's first answer. */
+export interface Deployment {
+  readonly values: BsonValues;
+  /**
+   * The server keeps a record of each session's last write (a replica set or a sharded cluster does): the same write
+   * sent again is answered from the record and not done again.
+   */
+  readonly exactResend: boolean;
+}
+
+/** What a write came to. `resent`: an earlier attempt may have run, and the server has no record to tell. */
+export type WriteReply =
+  | { readonly kind: "reply"; readonly reply: Doc; readonly resent: boolean }
+  | { readonly kind: "error"; readonly thrown: unknown; readonly resent: boolean }
+  | { readonly kind: "failed"; readonly error: KeyfoldError; readonly mayHaveRun: boolean };
+
+export interface RequestSettings {
+  /** A call's time when it names none. */
+  readonly deadlineMs: number;
+  readonly clock?: Clock;
+}
+
+/** How long `bounded` may lag at least before secondaries may answer; MongoDB refuses smaller bounds. */
+const SMALLEST_STALENESS_MS = 90_000;
+const RAW_BATCH: CommandOptions = { fieldsAsRaw: { firstBatch: true } };
+
+/** What is known of each client's servers, from the driver's own monitoring. */
+const topologies = new WeakMap<object, { current: TopologyLike | undefined }>();
+
+function watchTopology(client: DbLike["client"]): { current: TopologyLike | undefined } {
+  let seen = topologies.get(client);
+  if (seen === undefined) {
+    const made: { current: TopologyLike | undefined } = { current: undefined };
+    seen = made;
+    topologies.set(client, made);
+    client.on(
+      "topologyDescriptionChanged" as never,
+      ((event: { newDescription?: TopologyLike }) => {
+        made.current = event.newDescription;
+      }) as never,
+    );
+  }
+  return seen;
+}
+
+/** Tells whether a command was serialized, which the driver does right before it writes it to a socket. */
+class SendMark {
+  sent = false;
+  readonly #value: Doc;
+  constructor(value: Doc) {
+    this.#value = value;
+  }
+  toBSON(): Doc {
+    this.sent = true;
+    return this.#value;
+  }
+}
+
+/** Sends commands to one database: deadlines, the one retry layer, sessions, events. */
+export class Requests {
+  readonly #db: DbLike;
+  readonly #settings: RequestSettings;
+  readonly #clock: Clock;
+  readonly #budget = new RetryBudget();
+  readonly #topology: { current: TopologyLike | undefined };
+  #deployment: Deployment | undefined;
+  #learning: Promise<Deployment> | undefined;
+  #idle: ClientSessionLike[] = [];
+  #lastVersion = 0;
+
+  constructor(db: DbLike, settings: RequestSettings) {
+    this.#db = db;
+    this.#settings = settings;
+    this.#clock = settings.clock ?? systemClock;
+    this.#topology = watchTopology(db.client);
+  }
+
+  get database(): string {
+    return this.#db.databaseName;
+  }
+
+  get clock(): Clock {
+    return this.#clock;
+  }
+
+  /** The deadline of a call; the caller disposes it. */
+  deadline(call: Call): Deadline {
+    const deadlineMs = call.deadlineAt === undefined ? this.#settings.deadlineMs : Math.max(1, call.deadlineAt - this.#clock.now());
+    return new Deadline({ deadlineMs, signal: call.signal, clock: this.#clock });
+  }
+
+  /** A version that no other write of this process has: microseconds since 1970, never the same twice. */
+  nextVersion(): number {
+    const now = Math.floor(this.#clock.now() * 1_000) + Math.floor(this.#clock.random() * 1_000);
+    this.#lastVersion = Math.max(now, this.#lastVersion + 1);
+    return this.#lastVersion;
+  }
+
+  /** What the server is, asked once. */
+  get known(): Deployment | undefined {
+    return this.#deployment;
+  }
+
+  async deployment(deadline: Deadline): Promise<Deployment> {
+    if (this.#deployment !== undefined) return this.#deployment;
+    this.#learning ??= this.#learn(deadline).finally(() => {
+      this.#learning = undefined;
+    });
+    return this.#learning;
+  }
+
+  async #learn(deadline: Deadline): Promise<Deployment> {
+    // Numbers stay BSON values here: they tell which major version of bson the driver has.
+    const reply = await this.#retrying(deadline, "hello", "", (signal) =>
+      sendCommand(this.#db, { hello: 1 }, { signal, promoteValues: false }),
+    );
+    const version = Object.values(reply).map(bsonVersionOf).find((each) => each !== undefined) ?? 7;
+    const sharded = reply["msg"] === "isdbgrid";
+    const replicated = typeof reply["setName"] === "string";
+    this.#deployment = {
+      values: bsonValues(version),
+      exactResend: (sharded || replicated) && reply["logicalSessionTimeoutMinutes"] != null,
+    };
+    return this.#deployment;
+  }
+
+  /** Sends a command that changes nothing and has no level of its own (hello, listIndexes). */
+  plain(command: Doc, collection: string, deadline: Deadline): Promise<Doc> {
+    return this.#retrying(deadline, Object.keys(command)[0] ?? "", collection, (signal) => sendCommand(this.#db, command, { signal }));
+  }
+
+  /** Sends a read at the call's level. Documents of the first batch come as bytes. */
+  async read(command: Doc, collection: string, call: ReadCall, deadline: Deadline): Promise<Doc> {
+    const { values } = await this.deployment(deadline);
+    const session = call.session as MongoSession | undefined;
+    const { readConcern, readPreference } = this.#level(call, session, values);
+    const name = Object.keys(command)[0] ?? "";
+    return this.#retrying(deadline, name, collection, async (signal) => {
+      const full: Doc = { ...command, maxTimeMS: Math.max(1, Math.ceil(deadline.remainingMs())) };
+      if (readConcern !== undefined) full["readConcern"] = readConcern;
+      const tell = call.consistency === "session" ? session?.clusterTimeToTell(values) : undefined;
+      const carrier = tell === undefined ? undefined : startDriverSession(this.#db);
+      carrier?.advanceClusterTime(tell as never);
+      const options: CommandOptions = {
+        ...RAW_BATCH,
+        signal,
+        ...(readPreference === undefined ? {} : { readPreference }),
+        ...(carrier === undefined ? {} : { session: carrier }),
+      };
+      try {
+        const reply = await sendCommand(this.#db, full, options);
+        session?.observe(reply);
+        return reply;
+      } finally {
+        if (carrier !== undefined) void carrier.endSession().catch(() => {});
+      }
+    });
+  }
+
+  /** Read concern and read preference of a level (docs/guides/consistency.md). */
+  #level(call: ReadCall, session: MongoSession | undefined, values: BsonValues): { readConcern?: Doc; readPreference?: unknown } {
+    switch (call.consistency) {
+      case "strong":
+        return { readConcern: { level: "linearizable" } };
+      case "session": {
+        const after = session?.afterClusterTime(values);
+        return { readConcern: after === undefined ? { level: "majority" } : { level: "majority", afterClusterTime: after } };
+      }
+      case "bounded": {
+        const bound = call.maxStalenessMs ?? SMALLEST_STALENESS_MS;
+        if (bound < SMALLEST_STALENESS_MS) return { readConcern: { level: "local" } };
+        return { readConcern: { level: "local" }, readPreference: this.#secondaryWithin(Math.floor(bound / 1_000)) };
+      }
+      case "eventual":
+        return { readConcern: { level: "local" }, readPreference: "nearest" };
+      default:
+        return call.consistency satisfies never;
+    }
+  }
+
+  /** A read preference with a bound; the driver takes an object of its own class only. */
+  #secondaryWithin(maxStalenessSeconds: number): unknown {
+    const own = this.#db.readPreference;
+    if (typeof own !== "object" || own === null) return undefined;
+    const ReadPreference = own.constructor as new (mode: string, tags: undefined, options: object) => unknown;
+    return new ReadPreference("secondaryPreferred", undefined, { maxStalenessSeconds });
+  }
+
+  /** One request with retries, for requests that change nothing. */
+  #retrying(deadline: Deadline, operation: string, collection: string, send: (signal: AbortSignal) => Promise<Doc>): Promise<Doc> {
+    return retry(
+      async (attempt) => {
+        try {
+          return await this.#traced(operation, collection, attempt, undefined, () => deadline.run(send));
+        } catch (thrown) {
+          throw this.#explained(thrown, deadline);
+        }
+      },
+      (thrown) => verdictOf(failureOf((thrown as Explained).cause)),
+      deadline,
+      { budget: this.#budget, clock: this.#clock },
+    ).catch((thrown) => {
+      throw thrown instanceof Explained ? thrown.error : thrown;
+    });
+  }
+
+  /** A deadline that passed because no server answers says so. */
+  #explained(thrown: unknown, deadline: Deadline): Explained {
+    const failure = failureOf(thrown);
+    if (failure.error.code === "DEADLINE_EXCEEDED" && deadline.over) {
+      const error = unreachable(this.#topology.current, thrown);
+      if (error !== undefined) return new Explained(error, thrown);
+    }
+    return new Explained(failure.error, thrown);
+  }
+
+  #traced<T>(operation: string, collection: string, attempt: number, batch: number | undefined, work: () => Promise<T>): Promise<T> {
+    if (!requestsWatched()) return work();
+    const event: RequestEvent = {
+      "db.system.name": "mongodb",
+      "db.namespace": this.#db.databaseName,
+      "db.collection.name": collection,
+      "db.operation.name": operation,
+      "keyfold.attempt": attempt,
+      ...(batch === undefined ? {} : { "db.operation.batch.size": batch }),
+    };
+    return traceRequest(event, async () => {
+      try {
+        return await work();
+      } catch (thrown) {
+        const { error } = failureOf(thrown);
+        event["error.type"] = error.code;
+        const code = (thrown as { readonly code?: unknown } | undefined)?.code;
+        if (typeof code === "number") event["db.response.status_code"] = String(code);
+        throw thrown;
+      }
+    });
+  }
+
+  /**
+   * Sends a write until it is answered, its time is over or the retry budget is spent. The caller has made it harmless
+   * to send twice; where the server keeps a record of writes, every attempt carries the same transaction number.
+   */
+  async write(command: Doc, collection: string, call: Call, deadline: Deadline, batch?: number): Promise<WriteReply> {
+    const { exactResend, values } = await this.deployment(deadline);
+    const session = call.session as MongoSession | undefined;
+    const carrier = exactResend ? this.#takeSession() : undefined;
+    const name = Object.keys(command)[0] ?? "";
+    // An attempt that hears nothing is given up while there is time for another one.
+    const attemptMs = Math.max(50, deadline.totalMs * 0.4);
+    let mayHaveRun = false;
+    let resent = false;
+    let clean = false;
+    const full: Doc = { ...command };
+    if (carrier?.serverSession != null) {
+      carrier.serverSession.txnNumber += 1;
+      full["txnNumber"] = values.longOfNumber(carrier.serverSession.txnNumber);
+    }
+    try {
+      const reply = await retry(
+        async (attempt) => {
+          resent = mayHaveRun && carrier === undefined;
+          const part = deadline.part(attemptMs);
+          const mark = new SendMark({ w: "majority", wtimeout: Math.max(1, Math.ceil(part.totalMs)) });
+          full["writeConcern"] = mark;
+          try {
+            const answer = await this.#traced(name, collection, attempt, batch, () =>
+              part.run((signal) =>
+                sendCommand(this.#db, full, { signal, ...(carrier === undefined ? {} : { session: carrier }) }),
+              ),
+            );
+            const concern = answer["writeConcernError"] as Doc | undefined;
+            if (concern !== undefined) throw new Unconcerned(concern);
+            return answer;
+          } catch (thrown) {
+            const failure = writeFailureOf(thrown);
+            const late = failure.error.code === "DEADLINE_EXCEEDED" || failure.error.code === "ABORTED";
+            if (mark.sent && (failure.mayHaveRun || late)) mayHaveRun = true;
+            throw thrown;
+          } finally {
+            part.dispose();
+          }
+        },
+        (thrown) => {
+          const failure = writeFailureOf(thrown);
+          // A part of the deadline passed, not all of it.
+          if (failure.error.code === "DEADLINE_EXCEEDED" && thrown === failure.error) return { retry: true };
+          return verdictOf(failure);
+        },
+        deadline,
+        { budget: this.#budget, clock: this.#clock },
+      );
+      clean = true;
+      session?.observe(reply);
+      return { kind: "reply", reply, resent };
+    } catch (thrown) {
+      const failure = writeFailureOf(thrown);
+      if (!failure.retry && !failure.mayHaveRun && failure.error.code !== "DEADLINE_EXCEEDED" && failure.error.code !== "ABORTED") {
+        clean = true;
+        // The server answered this very attempt with a refusal; what became of earlier ones is the caller's to settle.
+        if (!(thrown instanceof KeyfoldError)) return { kind: "error", thrown, resent };
+      }
+      const explained = this.#explained(thrown instanceof Unconcerned ? thrown.cause : thrown, deadline);
+      return { kind: "failed", error: explained.error, mayHaveRun };
+    } finally {
+      if (carrier !== undefined) this.#giveSession(carrier, clean);
+    }
+  }
+
+  #takeSession(): ClientSessionLike {
+    for (let session = this.#idle.pop(); session !== undefined; session = this.#idle.pop()) {
+      if (!session.hasEnded && session.serverSession?.isDirty !== true) return session;
+    }
+    return startDriverSession(this.#db);
+  }
+
+  #giveSession(session: ClientSessionLike, clean: boolean): void {
+    if (clean && !session.hasEnded && session.serverSession?.isDirty !== true && this.#idle.length < 256) this.#idle.push(session);
+    else void session.endSession().catch(() => {});
+  }
+
+  async close(): Promise<void> {
+    const sessions = this.#idle;
+    this.#idle = [];
+    await Promise.all(sessions.map((session) => session.endSession().catch(() => {})));
+  }
+}
+
+/** A mapped error beside the driver's own, which the retry layer judges. */
+class Explained extends Error {
+  readonly error: KeyfoldError;
+  constructor(error: KeyfoldError, cause: unknown) {
+    super(error.message, { cause });
+    this.error = error;
+  }
+}
+
+/** The write was done, but not on as many servers as it must be: it may yet be rolled back. */
+class Unconcerned extends Error {
+  constructor(concern: Doc) {
+    super("write concern", { cause: serverError(concern) });
+  }
+}
+
+function writeFailureOf(thrown: unknown): Failure {
+  if (!(thrown instanceof Unconcerned)) return failureOf(thrown);
+  const failure = failureOf(thrown.cause);
+  const code = (thrown.cause as { readonly code?: unknown }).code;
+  // 64: it waited for a majority in vain. The write is there; sending it again waits again.
+  return { ...failure, mayHaveRun: true, retry: failure.retry || code === 64 };
+}
+
+function verdictOf(failure: Failure): RetryVerdict {
+  if (!failure.retry) return { retry: false };
+  return failure.overloaded ? { retry: true, cost: 20, baseMs: 100 } : { retry: true, cost: 5 };
+}
