@@ -224,6 +224,7 @@ export function topEstimate(
   model: ModelData,
   entity: EntityData,
   pattern: { readonly name: string; readonly by: string },
+  indexed: boolean,
 ): MongoPatternEstimate {
   const workload = model.workload.entities[entity.name];
   const groups = distinctValues(entity, workload, pattern.by);
@@ -231,7 +232,7 @@ export function topEstimate(
   const rows = groups === undefined ? wanted : Math.min(wanted, groups);
   return {
     rows,
-    keysExamined: 0,
+    keysExamined: indexed ? workload?.records : 0,
     documentsExamined: workload?.records,
     bytesReturned: rows * 64,
     requestsPerSecond: rate(model, pattern.name),

@@ -115,7 +115,7 @@ function planPattern(
         ...topRequest(entity, pattern),
         ...facts,
         index: byId ? "_id_" : index?.name,
-        estimate: topEstimate(model, entity, pattern),
+        estimate: topEstimate(model, entity, pattern, byId || index !== undefined),
       };
     }
     default:

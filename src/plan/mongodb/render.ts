@@ -120,9 +120,9 @@ function renderValue(value: RequestValue): string | undefined {
     case "param":
       return value.optional ? `<${value.name}>: parameter ${source.param}${optional}` : undefined;
     case "bucketStart":
-      return `<${value.name}>: first moment of the ${source.unit} ${source.param}${optional}`;
+      return `<${value.name}>: first moment of the ${source.unit} in parameter ${source.param}${optional}`;
     case "bucketEnd":
-      return `<${value.name}>: first moment after the ${source.unit} ${source.param}${optional}`;
+      return `<${value.name}>: first moment after the ${source.unit} in parameter ${source.param}${optional}`;
     case "after":
       return `<${value.name}>: from the cursor`;
     case "greatest":
