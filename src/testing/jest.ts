@@ -10,8 +10,11 @@ export interface JestProjectConfig {
 const key = Symbol.for("keyfold.testing.jest");
 const holder = globalThis as unknown as { [key]: SharedEngines | undefined };
 
-/** Jest's `globalSetup: "keyfold/testing/jest"`: starts the engines, whose URLs tests read in `process.env`. */
-export async function setup(_global?: unknown, project?: JestProjectConfig): Promise<void> {
+/**
+ * Jest's `globalSetup: "keyfold/testing/jest"`: starts the engines, whose URLs tests read in `process.env`. Jest takes a
+ * setup's default export and nothing else.
+ */
+export default async function setup(_global?: unknown, project?: JestProjectConfig): Promise<void> {
   holder[key] = await startShared(project?.globals?.keyfold);
 }
 
@@ -20,6 +23,3 @@ export async function teardown(): Promise<void> {
   await holder[key]?.close();
   holder[key] = undefined;
 }
-
-// Jest takes a setup's default export and nothing else.
-export default setup;
