@@ -1,0 +1,60 @@
+/** What the command line knows of each engine: its usual port, the variables that its drivers read, its URLs. Data, no drivers. */
+
+import { redact, UsageError } from "./errors.js";
+import { didYouMean } from "./suggest.js";
+
+export interface EngineFacts {
+  readonly engine: string;
+  readonly usualPort: number;
+  /** Beginnings of its URLs, without "://". */
+  readonly schemes: readonly string[];
+  readonly exampleUrl: string;
+  /** Names of environment variables, with what drivers and frameworks expect in them. */
+  readonly environment: (url: string) => Readonly<Record<string, string>>;
+}
+
+/** Engines that the commands can talk to. A new engine is one entry here and one in targets.ts. */
+export const engineFacts: readonly EngineFacts[] = [
+  {
+    engine: "mongodb",
+    usualPort: 27017,
+    schemes: ["mongodb", "mongodb+srv"],
+    exampleUrl: "mongodb://127.0.0.1:27017/shop",
+    // Both names are in wide use: the manuals' examples have MONGODB_URI, hosting services set MONGODB_URL.
+    environment: (url) => ({ MONGODB_URL: url, MONGODB_URI: url }),
+  },
+];
+
+/** Engines that a plan can be made for. */
+export const engineNames: readonly string[] = engineFacts.map(({ engine }) => engine);
+
+/** The engine with this name. */
+export function factsOf(engine: string): EngineFacts {
+  const facts = engineFacts.find((one) => one.engine === engine);
+  if (facts === undefined) throw new UsageError(`there is no engine ${engine}`, didYouMean(engine, engineNames));
+  return facts;
+}
+
+/** The engine that a URL points to: by its beginning, or as `--engine` says. */
+export function engineOfUrl(url: string, named: string | undefined, option: string): EngineFacts {
+  const examples = `Write it as in ${engineFacts.map(({ exampleUrl }) => exampleUrl).join(", ")}.`;
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(url)?.[1]?.toLowerCase();
+  if (scheme === undefined) throw new UsageError(`${option}: ${redact(url)} is not a URL`, examples);
+  const byScheme = engineFacts.find(({ schemes }) => schemes.includes(scheme));
+  if (named === undefined) {
+    if (byScheme === undefined)
+      throw new UsageError(`${option}: no engine has URLs that begin with ${scheme}://`, examples);
+    return byScheme;
+  }
+  const facts = factsOf(named);
+  if (byScheme !== undefined && byScheme !== facts) {
+    throw new UsageError(
+      `${option} points to ${byScheme.engine}, and --engine says ${named}`,
+      "Leave --engine out, or change the URL.",
+    );
+  }
+  if (byScheme === undefined && !scheme.startsWith("http")) {
+    throw new UsageError(`${option}: no engine has URLs that begin with ${scheme}://`, examples);
+  }
+  return facts;
+}

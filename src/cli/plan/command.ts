@@ -1,0 +1,60 @@
+/** What `keyfold plan` does. */
+
+import { renderGrants } from "../../plan/mongodb/render.js";
+import type { MongoPlan } from "../../plan/mongodb/types.js";
+import { planFor, renderPlanJson, renderPlanText } from "../../plan/plan.js";
+import type { Plan, PlannedEngine, UnservedPattern } from "../../plan/types.js";
+import { engineNames } from "../engines.js";
+import { EXIT_OK, EXIT_WRONG, UsageError } from "../errors.js";
+import { loadModelFile } from "../model-file.js";
+import { note, painter, print } from "../output/terminal.js";
+
+export interface PlanOptions {
+  readonly engine?: string;
+  readonly grants: boolean;
+  readonly database: string;
+  readonly strict: boolean;
+  readonly json: boolean;
+}
+
+const grants: { readonly [E in PlannedEngine]: (plan: Extract<Plan, { engine: E }>, database: string) => string } = {
+  mongodb: (plan: MongoPlan, database) => renderGrants(plan.grants, database),
+};
+
+/** Runs the command; gives its exit code. */
+export async function runPlan(modelPath: string, options: PlanOptions): Promise<number> {
+  if (options.engine === undefined) {
+    throw new UsageError("plan needs an engine", `Add --engine with one of ${engineNames.join(", ")}.`);
+  }
+  const { data } = await loadModelFile(modelPath);
+  const plan = planFor(data, options.engine);
+  if (options.grants) {
+    await print(
+      options.json ? `${JSON.stringify(plan.grants, null, 2)}\n` : grants[plan.engine](plan, options.database),
+    );
+  } else {
+    await print(options.json ? renderPlanJson(plan) : renderPlanText(plan));
+  }
+  const errors = plan.findings.filter((finding) => finding.severity === "error");
+  const unserved = unservedOf(plan);
+  if (options.json && plan.findings.length > 0) {
+    note(
+      `keyfold: ${plan.findings.length} finding${plan.findings.length === 1 ? "" : "s"}, ${errors.length} of them errors`,
+    );
+  }
+  if (options.strict && unserved.length > 0) noteUnserved(unserved, true);
+  const own = errors.filter((finding) => !unserved.some(({ pattern }) => pattern === finding.subject));
+  return own.length > 0 || (options.strict && unserved.length > 0) ? EXIT_WRONG : EXIT_OK;
+}
+
+/** The patterns that the plan's engine cannot serve. */
+export function unservedOf(plan: Plan): UnservedPattern[] {
+  return Object.values(plan.patterns).filter((pattern): pattern is UnservedPattern => pattern.kind === "unserved");
+}
+
+/** Lists them on standard error. */
+export function noteUnserved(unserved: readonly UnservedPattern[], strict: boolean): void {
+  const paint = painter(process.stderr);
+  for (const { pattern, why } of unserved)
+    note(`${paint(strict ? "red" : "yellow", strict ? "error" : "not served")}  ${pattern}: ${why}`);
+}
