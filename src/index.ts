@@ -21,6 +21,7 @@ export type {
   Inserted,
   InsertedMany,
   InsertedOne,
+  KeyOf,
   ListClient,
   ListOptions,
   Page,
@@ -30,6 +31,7 @@ export type {
   WriteOptions,
   Written,
 } from "./client/types.js";
+export type { FieldSource, Mapping, SourceRow } from "./cli/load/mapping.js";
 export { type Issue, KeyfoldError, type KeyfoldErrorCode, type KeyfoldErrorDetails } from "./internal/errors.js";
 export { type Bucket, type BucketUnit, day, hour, month } from "./model/bucket.js";
 export type { AtMost, Consistency } from "./model/consistency.js";

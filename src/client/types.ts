@@ -3,7 +3,7 @@ import type { Capability } from "../adapters/port/capability.js";
 import type { Version } from "../adapters/port/outcome.js";
 import type { Consistency } from "../model/consistency.js";
 import type { AnyModel } from "../model/model.js";
-import type { Amount } from "../model/names.js";
+import type { Amount, At } from "../model/names.js";
 import type { AnyPattern, Compare } from "../model/patterns.js";
 
 /** A page of rows. An empty page is not the end: `cursor` is undefined at the end. */
@@ -156,6 +156,9 @@ type Levels<C extends Capability, Kind> = (
   ? L
   : never;
 
+/** What identifies a record. */
+export type KeyOf<R, F extends string> = { [X in F]: At<R, X> } & {};
+
 /** What a pattern is on a client. */
 export type PatternClient<E, P extends AnyPattern, C extends Capability> = P["kind"] extends keyof C["serves"]
   ? P["kind"] extends "get"
@@ -188,7 +191,7 @@ export type Client<M extends AnyModel, C extends Capability> = ClientBase & {
   readonly [K in keyof M["entities"]]: EntityClient<
     M["entities"][K]["$record"],
     M["entities"][K]["$input"],
-    M["entities"][K]["$key"]
+    KeyOf<M["entities"][K]["$record"], M["entities"][K]["key"][number]>
   >;
 } & { readonly [K in keyof M["patterns"]]: PatternClient<M["entities"], M["patterns"][K], C> };
 

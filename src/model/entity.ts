@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { At, Names } from "./names.js";
+import type { Names } from "./names.js";
 
 /** A kind of record. `Name`, the record's type, the key's fields and the type that writes take are all that it carries. */
 export interface Entity<Name extends string, R, Key extends readonly string[], In = R> {
@@ -10,8 +10,6 @@ export interface Entity<Name extends string, R, Key extends readonly string[], I
   readonly $record: R;
   /** Only a type: what `insert` and `put` take. Fields with a default may be left out. */
   readonly $input: In;
-  /** Only a type: what identifies a record. */
-  readonly $key: { [F in Key[number]]: At<R, F> } & {};
 }
 
 /** Any entity, for constraints. */
@@ -20,7 +18,6 @@ export interface AnyEntity {
   readonly key: readonly string[];
   readonly $record: unknown;
   readonly $input: unknown;
-  readonly $key: unknown;
 }
 
 /** Any zod schema of an object. Structural: naming zod's own class here would cost 80,000 type instantiations. */

@@ -100,7 +100,7 @@ function draft<Kind extends string, N extends string, P, Row, Level extends Cons
 export function get<N extends string, R, K extends readonly string[], const Level extends Consistency = "session">(
   entity: Entity<N, R, K, unknown>,
   spec: { readonly consistency?: Level } = {},
-): Pattern<"get", N, Entity<N, R, K, unknown>["$key"], "record", Level> {
+): Pattern<"get", N, Params<R, K[number], never>, "record", Level> {
   return draft("get", entity.name, spec);
 }
 
