@@ -18,7 +18,8 @@ function recorder() {
       port: 1,
       reset: async () => void log.push("reset"),
       close: async () => void log.push("close"),
-    };
+      expire: async () => void log.push(`expire at ${given.clock?.now()}`),
+    } as RunningEngine;
   };
   return { starters: { mongodb }, log, options: () => given };
 }
@@ -65,6 +66,14 @@ describe.each(["in this process", "behind a channel"])("engines %s", (where) => 
     await engines.reset();
     expect(options().clock?.now()).toBeGreaterThanOrEqual(1_000);
     expect(options().clock?.now()).toBeLessThan(6_000);
+  });
+
+  it("let go of what expired before the clock's move is done", async () => {
+    const { engines, log } = await start({ mongodb: true });
+    await engines.clock.freeze();
+    await engines.clock.set(1_000);
+    await engines.clock.advance(500);
+    expect(log).toEqual(["start", "expire at 1000", "expire at 1500"]);
   });
 
   it("suffer the faults that are injected, until reset", async () => {

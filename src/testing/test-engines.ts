@@ -6,9 +6,9 @@ import type { EngineName } from "./registry.js";
 export interface TestClock {
   /** The engines' time. */
   now(): Promise<Date>;
-  /** Moves it on by `ms` milliseconds. */
+  /** Moves it on by `ms` milliseconds. What a TTL index lets expire by then is gone when this resolves. */
   advance(ms: number): Promise<void>;
-  /** Makes it this time now. */
+  /** Makes it this time now; what expires by then is gone when this resolves. */
   set(time: Date | number): Promise<void>;
   /** Stops it where it is. */
   freeze(): Promise<void>;
