@@ -1,0 +1,35 @@
+// What the examples share: a small model, and an embedded engine with its design applied.
+import { decimal, defineModel, entity, get, list } from "keyfold";
+import { mongodb } from "keyfold/mongodb";
+import { startEngines } from "keyfold/testing";
+import { MongoClient } from "mongodb";
+import { z } from "zod";
+
+const account = entity("account", {
+  schema: z.object({ id: z.string(), owner: z.string(), visits: z.int(), balance: decimal(2) }),
+  key: ["id"],
+});
+
+export const model = defineModel({
+  entities: { account },
+  patterns: {
+    accountById: get(account, { consistency: "strong" }),
+    accountsByOwner: list(account, { by: ["owner"], order: { id: "asc" } }),
+  },
+});
+
+/** An engine with the model's collections in it, the driver's client, and an end for both. */
+export async function start() {
+  const engines = await startEngines({ mongodb: true });
+  const client = new MongoClient(engines.mongodb.url);
+  const adapter = mongodb(client.db("shop"));
+  return {
+    engines,
+    client,
+    adapter,
+    async stop() {
+      await client.close();
+      await engines.close();
+    },
+  };
+}
