@@ -3,7 +3,16 @@ import type { ModelData } from "../../model/description.js";
 import { mongodbCapability } from "../../plan/mongodb/capability.js";
 import { planMongodb } from "../../plan/mongodb/plan.js";
 import type { MongoPlan } from "../../plan/mongodb/types.js";
-import type { Adapter, ApplyCall, Call, DesignState, EntityStore, PatternStore, Store, StoreSession } from "../port/adapter.js";
+import type {
+  Adapter,
+  ApplyCall,
+  Call,
+  DesignState,
+  EntityStore,
+  PatternStore,
+  Store,
+  StoreSession,
+} from "../port/adapter.js";
 import type { MongoDB } from "../port/capability.js";
 import { MongoDesign } from "./design.js";
 import type { DbLike } from "./driver.js";
@@ -57,7 +66,10 @@ class MongoStore implements Store {
     }
     for (const pattern of Object.values(this.plan.patterns)) {
       if (isServed(pattern)) {
-        this.#patterns.set(pattern.pattern, new MongoPatternStore(this.#requests, pattern, this.#entities.get(pattern.entity)!));
+        this.#patterns.set(
+          pattern.pattern,
+          new MongoPatternStore(this.#requests, pattern, this.#entities.get(pattern.entity)!),
+        );
       }
     }
   }

@@ -141,9 +141,13 @@ function compileDecimal(scale: number, values: BsonValues): Encode {
     if (known !== undefined) return known;
     const bytes = encodeDecimal(text, scale);
     if (bytes === undefined) {
-      throw new KeyfoldError("OUT_OF_RANGE", `${JSON.stringify(text)} does not fit a decimal with ${scale} digits after the point and 34 digits in all.`, {
-        fix: "Round the amount, or give the field a larger scale.",
-      });
+      throw new KeyfoldError(
+        "OUT_OF_RANGE",
+        `${JSON.stringify(text)} does not fit a decimal with ${scale} digits after the point and 34 digits in all.`,
+        {
+          fix: "Round the amount, or give the field a larger scale.",
+        },
+      );
     }
     const decimal = values.decimal(bytes);
     if (recent.size >= 2_048) recent.clear();
@@ -197,7 +201,10 @@ function encodeJson(value: unknown): unknown {
 
 function checkName(name: string): string {
   if (name.includes("\0")) {
-    throw new KeyfoldError("INPUT_INVALID", `The name ${JSON.stringify(name)} holds a NUL character, which BSON cannot store in names.`);
+    throw new KeyfoldError(
+      "INPUT_INVALID",
+      `The name ${JSON.stringify(name)} holds a NUL character, which BSON cannot store in names.`,
+    );
   }
   return name;
 }
@@ -229,7 +236,10 @@ function compileRead(field: Field): Decode {
       };
     case "enum": {
       const known = new Set(field.values);
-      const expected = `one of ${field.values.slice(0, 10).map((value) => JSON.stringify(value)).join(", ")}`;
+      const expected = `one of ${field.values
+        .slice(0, 10)
+        .map((value) => JSON.stringify(value))
+        .join(", ")}`;
       return (bytes, type, at) => {
         if (type !== BSON.string) throw new Misfit(expected, bsonTypeName(type));
         const value = readString(bytes, at);
@@ -274,7 +284,8 @@ function compileRead(field: Field): Decode {
       return (bytes, type, at) => {
         if (type === BSON.decimal) {
           const value = decodeDecimal(bytes, at, scale);
-          if (value === undefined) throw new Misfit(`a decimal with ${scale} digits after the point`, "more digits, or NaN or infinity");
+          if (value === undefined)
+            throw new Misfit(`a decimal with ${scale} digits after the point`, "more digits, or NaN or infinity");
           return value;
         }
         if (type === BSON.int32 || type === BSON.int64) {
@@ -364,7 +375,8 @@ function readEntries(bytes: Buffer, at: number, inner: Decode): Record<string, u
       if (error instanceof Misfit) error.path.unshift(name);
       throw error;
     }
-    if (name === "__proto__") Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
+    if (name === "__proto__")
+      Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
     else object[name] = value;
     position = skipValue(bytes, kind, end + 1);
   }
@@ -604,7 +616,8 @@ export function compileCodec(collection: MongoCollection, values: BsonValues): C
       return work();
     } catch (error) {
       if (error instanceof Misfit) throw mismatch(collection, keyNames, record, error);
-      if (error instanceof MissingMember) throw mismatch(collection, keyNames, record, missing(allNames, allFields, record));
+      if (error instanceof MissingMember)
+        throw mismatch(collection, keyNames, record, missing(allNames, allFields, record));
       throw error;
     }
   };
@@ -648,14 +661,23 @@ export function compileCodec(collection: MongoCollection, values: BsonValues): C
 
   function mismatch(of: MongoCollection, names: readonly string[], record: RecordData, misfit: Misfit): KeyfoldError {
     const path = misfit.path[0] === "_id" ? (id.kind === "value" ? [id.field] : misfit.path.slice(1)) : misfit.path;
-    const key = Object.fromEntries(names.filter((name) => record[name] !== undefined).map((name) => [name, record[name]]));
+    const key = Object.fromEntries(
+      names.filter((name) => record[name] !== undefined).map((name) => [name, record[name]]),
+    );
     const shown = names.map((name) => `${name} ${showKey(key[name])}`).join(", ");
     return new KeyfoldError(
       "SCHEMA_MISMATCH",
       `A stored record of ${entity} (collection ${of.name}, ${shown}) does not fit the schema at ${path.join(".")}: expected ${misfit.expected}, found ${misfit.found}.`,
       {
         fix: "Correct the stored document, or make the schema admit what is stored.",
-        issues: [{ code: "stored-mismatch", path, message: `expected ${misfit.expected}, found ${misfit.found}`, fix: "Correct the stored document." }],
+        issues: [
+          {
+            code: "stored-mismatch",
+            path,
+            message: `expected ${misfit.expected}, found ${misfit.found}`,
+            fix: "Correct the stored document.",
+          },
+        ],
         data: { entity, collection: of.name, key, path },
       },
     );
@@ -694,7 +716,10 @@ export function readMember(bytes: Uint8Array, members: { readonly [name: string]
         object[name] = decode(buffer, kind, end + 1);
       } catch (error) {
         if (!(error instanceof Misfit)) throw error;
-        throw new KeyfoldError("SCHEMA_MISMATCH", `A result does not fit its type at ${[name, ...error.path].join(".")}: expected ${error.expected}, found ${error.found}.`);
+        throw new KeyfoldError(
+          "SCHEMA_MISMATCH",
+          `A result does not fit its type at ${[name, ...error.path].join(".")}: expected ${error.expected}, found ${error.found}.`,
+        );
       }
     }
     position = skipValue(buffer, kind, end + 1);

@@ -7,7 +7,11 @@ import { compileEncoder } from "./codec.js";
 import type { Doc } from "./driver.js";
 
 /** The filter of a write's conditions. */
-export function conditionFilter(conditions: readonly Condition[], collection: MongoCollection, values: BsonValues): Doc[] {
+export function conditionFilter(
+  conditions: readonly Condition[],
+  collection: MongoCollection,
+  values: BsonValues,
+): Doc[] {
   const fields = Object.fromEntries(collection.fields.map((stored) => [stored.field, stored.type]));
   return conditions.map((condition) => {
     const field = fieldAt(fields, condition.field);

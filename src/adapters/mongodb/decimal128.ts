@@ -70,7 +70,8 @@ export function decodeDecimal(bytes: Uint8Array, offset: number, scale: number):
   const high = take(bytes, offset + 8);
   const top = take(bytes, offset + 12);
   // With the two highest bits set the number is NaN, infinite, or not canonical (which counts as zero).
-  if ((top & 0x60000000) === 0x60000000) return (top & 0x78000000) === 0x78000000 ? undefined : place("0", scale, false);
+  if ((top & 0x60000000) === 0x60000000)
+    return (top & 0x78000000) === 0x78000000 ? undefined : place("0", scale, false);
   const exponent = ((top >>> 17) & 0x3fff) - BIAS;
   const topBits = top & 0x1ffff;
   let digits: string;

@@ -44,12 +44,18 @@ export class MongoDesign {
   async #compare(deadline: Deadline): Promise<DesignItem[]> {
     const collections = Object.values(this.#plan.collections);
     const found = await this.#requests.plain(
-      { listCollections: 1, filter: { name: { $in: collections.map(({ name }) => name) } }, cursor: { batchSize: 10_000 } },
+      {
+        listCollections: 1,
+        filter: { name: { $in: collections.map(({ name }) => name) } },
+        cursor: { batchSize: 10_000 },
+      },
       "",
       deadline,
     );
     const stored = new Map<string, string>();
-    for (const each of (found["cursor"] as { readonly firstBatch: readonly { readonly name: string; readonly type?: string }[] }).firstBatch) {
+    for (const each of (
+      found["cursor"] as { readonly firstBatch: readonly { readonly name: string; readonly type?: string }[] }
+    ).firstBatch) {
       stored.set(each.name, each.type ?? "collection");
     }
     const items = await Promise.all(
@@ -58,11 +64,20 @@ export class MongoDesign {
         if (type === undefined) {
           return [
             { kind: "collection", name: collection.name, state: "missing" },
-            ...collection.indexes.map((index): DesignItem => ({ kind: "index", name: fullName(collection, index), state: "missing" })),
+            ...collection.indexes.map(
+              (index): DesignItem => ({ kind: "index", name: fullName(collection, index), state: "missing" }),
+            ),
           ];
         }
         if (type !== "collection") {
-          return [{ kind: "collection", name: collection.name, state: "differs", detail: `It is a ${type}, not a collection.` }];
+          return [
+            {
+              kind: "collection",
+              name: collection.name,
+              state: "differs",
+              detail: `It is a ${type}, not a collection.`,
+            },
+          ];
         }
         return [
           { kind: "collection", name: collection.name, state: "same" },
@@ -74,13 +89,20 @@ export class MongoDesign {
   }
 
   async #indexes(collection: string, deadline: Deadline): Promise<readonly StoredIndex[]> {
-    const reply = await this.#requests.plain({ listIndexes: collection, cursor: { batchSize: 1_000 } }, collection, deadline);
+    const reply = await this.#requests.plain(
+      { listIndexes: collection, cursor: { batchSize: 1_000 } },
+      collection,
+      deadline,
+    );
     return (reply["cursor"] as { readonly firstBatch: readonly StoredIndex[] }).firstBatch;
   }
 
   async apply(call: ApplyCall): Promise<DesignState> {
     const clock = this.#requests.clock;
-    using deadline = this.#requests.deadline({ ...call, deadlineAt: call.deadlineAt ?? clock.now() + APPLY_DEADLINE_MS });
+    using deadline = this.#requests.deadline({
+      ...call,
+      deadlineAt: call.deadlineAt ?? clock.now() + APPLY_DEADLINE_MS,
+    });
     const items = await this.#compare(deadline);
     if (call.dryRun === true) return stateOf(items);
     const progress = call.onProgress ?? (() => {});
@@ -90,9 +112,15 @@ export class MongoDesign {
     return stateOf(done.filter((item) => item.detail !== DROPPED));
   }
 
-  async #make(item: DesignItem, call: ApplyCall, progress: (progress: ApplyProgress) => void, deadline: Deadline): Promise<DesignItem> {
+  async #make(
+    item: DesignItem,
+    call: ApplyCall,
+    progress: (progress: ApplyProgress) => void,
+    deadline: Deadline,
+  ): Promise<DesignItem> {
     const step = `${item.kind} ${item.name}`;
-    const report = (state: ApplyProgress["state"], more: Partial<ApplyProgress> = {}) => progress({ step, state, ...more });
+    const report = (state: ApplyProgress["state"], more: Partial<ApplyProgress> = {}) =>
+      progress({ step, state, ...more });
     if (item.kind === "collection") {
       if (item.state !== "missing") return item;
       report("started");
@@ -104,7 +132,11 @@ export class MongoDesign {
     const { collection, index } = this.#find(item.name);
     if (item.state === "extra" && drop) {
       report("started");
-      await this.#requests.plain({ dropIndexes: collection.name, index: item.name.slice(collection.name.length + 1) }, collection.name, deadline);
+      await this.#requests.plain(
+        { dropIndexes: collection.name, index: item.name.slice(collection.name.length + 1) },
+        collection.name,
+        deadline,
+      );
       report("done");
       return { ...item, detail: DROPPED };
     }
@@ -134,7 +166,12 @@ export class MongoDesign {
     }
   }
 
-  async #build(collection: MongoCollection, index: MongoIndex, deadline: Deadline, running: (more: Partial<ApplyProgress>) => void): Promise<void> {
+  async #build(
+    collection: MongoCollection,
+    index: MongoIndex,
+    deadline: Deadline,
+    running: (more: Partial<ApplyProgress>) => void,
+  ): Promise<void> {
     const spec: Doc = { key: index.key, name: index.name };
     if (index.unique) spec["unique"] = true;
     if (index.partialFilterExpression !== undefined) spec["partialFilterExpression"] = index.partialFilterExpression;
@@ -161,10 +198,14 @@ export class MongoDesign {
     } catch (error) {
       const duplicate = duplicateOf((error as { readonly cause?: unknown }).cause ?? error);
       if (duplicate !== undefined) {
-        throw new KeyfoldError("CONFLICT", `${fullName(collection, index)} cannot be unique: stored records share a value. ${(error as Error).message}`, {
-          cause: error,
-          fix: "Correct the duplicates, then run keyfold apply again.",
-        });
+        throw new KeyfoldError(
+          "CONFLICT",
+          `${fullName(collection, index)} cannot be unique: stored records share a value. ${(error as Error).message}`,
+          {
+            cause: error,
+            fix: "Correct the duplicates, then run keyfold apply again.",
+          },
+        );
       }
       throw error;
     }
@@ -222,7 +263,9 @@ function codeOf(error: unknown): unknown {
 
 /** A key pattern as text: order and directions count. */
 function keyText(key: Readonly<Record<string, unknown>>): string {
-  return JSON.stringify(Object.entries(key).map(([path, direction]) => [path, numberOf(direction) ?? String(direction)]));
+  return JSON.stringify(
+    Object.entries(key).map(([path, direction]) => [path, numberOf(direction) ?? String(direction)]),
+  );
 }
 
 function compareIndexes(collection: MongoCollection, stored: readonly StoredIndex[]): DesignItem[] {
@@ -230,25 +273,38 @@ function compareIndexes(collection: MongoCollection, stored: readonly StoredInde
   const used = new Set<StoredIndex>();
   for (const index of collection.indexes) {
     // By key: an index that someone else made under another name serves as well.
-    const found = stored.find((each) => keyText(each.key) === keyText(index.key)) ?? stored.find((each) => each.name === index.name);
+    const found =
+      stored.find((each) => keyText(each.key) === keyText(index.key)) ??
+      stored.find((each) => each.name === index.name);
     if (found === undefined) {
       items.push({ kind: "index", name: fullName(collection, index), state: "missing" });
       continue;
     }
     used.add(found);
     const detail = differenceOf(index, found);
-    items.push({ kind: "index", name: fullName(collection, index), state: detail === undefined ? "same" : "differs", ...(detail === undefined ? {} : { detail }) });
+    items.push({
+      kind: "index",
+      name: fullName(collection, index),
+      state: detail === undefined ? "same" : "differs",
+      ...(detail === undefined ? {} : { detail }),
+    });
   }
   for (const each of stored) {
     if (each.name !== "_id_" && !used.has(each)) {
-      items.push({ kind: "index", name: fullName(collection, each), state: "extra", detail: "No pattern of this model needs it." });
+      items.push({
+        kind: "index",
+        name: fullName(collection, each),
+        state: "extra",
+        detail: "No pattern of this model needs it.",
+      });
     }
   }
   return items;
 }
 
 function differenceOf(planned: MongoIndex, stored: StoredIndex): string | undefined {
-  if (keyText(planned.key) !== keyText(stored.key)) return `Its key is ${JSON.stringify(stored.key)}, planned is ${JSON.stringify(planned.key)}.`;
+  if (keyText(planned.key) !== keyText(stored.key))
+    return `Its key is ${JSON.stringify(stored.key)}, planned is ${JSON.stringify(planned.key)}.`;
   if (planned.unique !== (stored.unique === true)) return planned.unique ? "It is not unique." : "It is unique.";
   const filter = (each: unknown) => JSON.stringify(each ?? null);
   if (filter(planned.partialFilterExpression) !== filter(stored.partialFilterExpression)) {
@@ -256,7 +312,8 @@ function differenceOf(planned: MongoIndex, stored: StoredIndex): string | undefi
   }
   if (stored.sparse === true) return "It is sparse: records without the field are not in it.";
   if (stored.hidden === true) return "It is hidden from the query planner.";
-  if (stored.collation !== undefined) return `It has a collation (${JSON.stringify(stored.collation["locale"] ?? stored.collation)}).`;
+  if (stored.collation !== undefined)
+    return `It has a collation (${JSON.stringify(stored.collation["locale"] ?? stored.collation)}).`;
   if (stored.expireAfterSeconds !== undefined) return "It is a TTL index: MongoDB deletes records by it.";
   return undefined;
 }

@@ -106,9 +106,19 @@ export class MongoEntityStore implements EntityStore {
     });
   }
 
-  async #readOne(key: RecordData, { codec }: Compiled, call: ReadCall, deadline: Deadline): Promise<StoredDocument | undefined> {
+  async #readOne(
+    key: RecordData,
+    { codec }: Compiled,
+    call: ReadCall,
+    deadline: Deadline,
+  ): Promise<StoredDocument | undefined> {
     const { name } = this.#collection;
-    const reply = await this.#requests.read({ find: name, filter: { _id: codec.encodeId(key) }, limit: 1, singleBatch: true }, name, call, deadline);
+    const reply = await this.#requests.read(
+      { find: name, filter: { _id: codec.encodeId(key) }, limit: 1, singleBatch: true },
+      name,
+      call,
+      deadline,
+    );
     const bytes = firstBatch(reply)[0];
     return bytes === undefined ? undefined : codec.decodeStored(bytes);
   }
@@ -129,7 +139,8 @@ export class MongoEntityStore implements EntityStore {
       // The batch ended at 16 MB: ask again for what did not fit.
       await this.#requests.plain({ killCursors: name, cursors: [cursor.id] }, name, deadline).catch(() => {});
       const left = keys.filter((key) => !found.has(codec.keyText(key)));
-      if (left.length === keys.length) throw new KeyfoldError("DRIVER_ERROR", "MongoDB sent an empty batch of an open cursor.");
+      if (left.length === keys.length)
+        throw new KeyfoldError("DRIVER_ERROR", "MongoDB sent an empty batch of an open cursor.");
       const half = Math.ceil(left.length / 2);
       if (left.length > 0) await this.#readChunk(left.slice(0, half), this.#compiled!, call, deadline, found);
       if (left.length > half) await this.#readChunk(left.slice(half), this.#compiled!, call, deadline, found);
@@ -138,12 +149,17 @@ export class MongoEntityStore implements EntityStore {
 
   // -------------------------------------------------------------- one write
 
-  async #begin<T>(call: WriteCall, needsId: boolean, work: (write: Write, compiled: Compiled) => Promise<T>): Promise<T> {
+  async #begin<T>(
+    call: WriteCall,
+    needsId: boolean,
+    work: (write: Write, compiled: Compiled) => Promise<T>,
+  ): Promise<T> {
     using whole = this.#requests.deadline(call);
     const compiled = this.#compiled ?? (await this.#compile(whole));
     const remaining = whole.remainingMs();
     using attempts = whole.part(remaining - Math.min(SETTLE_MAX_MS, remaining * SETTLE_SHARE));
-    const writeId = call.writeId ?? (needsId && !compiled.exactResend ? randomBytes(12).toString("base64url") : undefined);
+    const writeId =
+      call.writeId ?? (needsId && !compiled.exactResend ? randomBytes(12).toString("base64url") : undefined);
     return await work({ call, attempts, whole, writeId, version: this.#requests.nextVersion() }, compiled);
   }
 
@@ -202,7 +218,12 @@ export class MongoEntityStore implements EntityStore {
   }
 
   /** No answer to an insert: a read may tell. */
-  async #unanswered(result: Exclude<WriteReply, { kind: "reply" }>, record: RecordData, write: Write, compiled: Compiled): Promise<WriteOutcome> {
+  async #unanswered(
+    result: Exclude<WriteReply, { kind: "reply" }>,
+    record: RecordData,
+    write: Write,
+    compiled: Compiled,
+  ): Promise<WriteOutcome> {
     if (result.kind === "error") {
       const outcome = await this.#refused(result.thrown as Doc, record, write, compiled, result.resent);
       return outcome ?? this.#raced();
@@ -257,7 +278,9 @@ export class MongoEntityStore implements EntityStore {
   #stamp(write: Write, call: ConditionalCall, values: BsonValues): Doc {
     const own = values.longOfNumber(Math.max(write.version, (call.ifVersion ?? 0) + 1));
     const path = this.#collection.version.path;
-    const version = { $max: [own, { $add: [{ $ifNull: [`$${path}`, values.longOfNumber(0)] }, values.longOfNumber(1)] }] };
+    const version = {
+      $max: [own, { $add: [{ $ifNull: [`$${path}`, values.longOfNumber(0)] }, values.longOfNumber(1)] }],
+    };
     // A document that remembers writes goes on remembering them: `put` must not forget.
     if (write.writeId === undefined) return { [path]: version, [WRITES]: { $ifNull: [`$${WRITES}`, "$$REMOVE"] } };
     const remembered = [{ $ifNull: [`$${WRITES}`, []] }, [{ i: { $literal: write.writeId }, v: version }]];
@@ -278,7 +301,13 @@ export class MongoEntityStore implements EntityStore {
     const conditions = conditionFilter(call.if ?? [], this.#collection, values);
     const query = this.#query(key, [...conditions, ...guards], call, codec, values);
     if (write.writeId !== undefined) query[`${WRITES}.i`] = { $ne: write.writeId };
-    const command: Doc = { findAndModify: name, query, update: pipeline, new: true, fields: { [version.path]: 1, _id: 0 } };
+    const command: Doc = {
+      findAndModify: name,
+      query,
+      update: pipeline,
+      new: true,
+      fields: { [version.path]: 1, _id: 0 },
+    };
     if (upsert) command["upsert"] = true;
     for (let race = 0; race < MAX_RACES; race++) {
       const result = await this.#requests.write(command, name, call, write.attempts);
@@ -302,17 +331,25 @@ export class MongoEntityStore implements EntityStore {
       const own = stored?.writes.find((each) => each.id === write.writeId);
       if (own !== undefined) return { kind: "applied", version: own.version };
       if (result.kind === "failed") {
-        if (stored?.version === Math.max(write.version, (call.ifVersion ?? 0) + 1)) return { kind: "applied", version: stored.version };
+        if (stored?.version === Math.max(write.version, (call.ifVersion ?? 0) + 1))
+          return { kind: "applied", version: stored.version };
         return unknown("The write was sent and not answered; the record does not show it yet.", result.error);
       }
       if (stored === undefined) {
         if (upsert) continue;
         return notApplied("missing", undefined);
       }
-      if (call.ifVersion !== undefined && stored.version !== call.ifVersion) return notApplied("version", stored.version);
+      if (call.ifVersion !== undefined && stored.version !== call.ifVersion)
+        return notApplied("version", stored.version);
       if (upsert) continue;
       if (guards.length > 0 && conditions.length === 0) {
-        return failed(new KeyfoldError("OUT_OF_RANGE", `The increment would take a field of ${this.#collection.entity} out of its type's range.`, { data: { key } }));
+        return failed(
+          new KeyfoldError(
+            "OUT_OF_RANGE",
+            `The increment would take a field of ${this.#collection.entity} out of its type's range.`,
+            { data: { key } },
+          ),
+        );
       }
       if (conditions.length > 0 || guards.length > 0) return notApplied("condition", stored.version);
       // It matched nothing, and now it would: another writer was between.
@@ -338,8 +375,19 @@ export class MongoEntityStore implements EntityStore {
           if (stored === undefined) return notApplied("missing", undefined);
           ifVersion = stored.version;
         }
-        const query = this.#query(key, conditions, { ...call, ...(ifVersion === undefined ? {} : { ifVersion }) }, codec, values);
-        const result = await this.#requests.write({ delete: name, deletes: [{ q: query, limit: 1 }] }, name, call, write.attempts);
+        const query = this.#query(
+          key,
+          conditions,
+          { ...call, ...(ifVersion === undefined ? {} : { ifVersion }) },
+          codec,
+          values,
+        );
+        const result = await this.#requests.write(
+          { delete: name, deletes: [{ q: query, limit: 1 }] },
+          name,
+          call,
+          write.attempts,
+        );
         if (result.kind === "reply") {
           const error = writeErrors(result.reply)[0];
           if (error !== undefined) return failed(failureOf(serverError(error)).error);
@@ -361,10 +409,13 @@ export class MongoEntityStore implements EntityStore {
           if (call.ifVersion !== undefined) return { kind: "applied", version: call.ifVersion };
           return unknown("The record is gone; whether this delete or another one took it is not known.", undefined);
         }
-        if (result.kind === "failed") return unknown("The delete was sent and not answered; the record is still there.", result.error);
+        if (result.kind === "failed")
+          return unknown("The delete was sent and not answered; the record is still there.", result.error);
         if (stored === undefined) return notApplied("missing", undefined);
-        if (call.ifVersion !== undefined && stored.version !== call.ifVersion) return notApplied("version", stored.version);
-        if (conditions.length > 0 && (exactResend || stored.version === ifVersion)) return notApplied("condition", stored.version);
+        if (call.ifVersion !== undefined && stored.version !== call.ifVersion)
+          return notApplied("version", stored.version);
+        if (conditions.length > 0 && (exactResend || stored.version === ifVersion))
+          return notApplied("condition", stored.version);
       }
       return this.#raced();
     });
@@ -374,7 +425,10 @@ export class MongoEntityStore implements EntityStore {
 
   async insertMany(records: readonly RecordData[], call: WriteCall): Promise<readonly WriteOutcome[]> {
     if (call.writeId !== undefined) {
-      throw new KeyfoldError("INPUT_INVALID", "insertMany takes no writeId: a record's key already makes its insert harmless to repeat.");
+      throw new KeyfoldError(
+        "INPUT_INVALID",
+        "insertMany takes no writeId: a record's key already makes its insert harmless to repeat.",
+      );
     }
     using whole = this.#requests.deadline(call);
     const compiled = this.#compiled ?? (await this.#compile(whole));
@@ -404,7 +458,9 @@ export class MongoEntityStore implements EntityStore {
         }
       }
       if (documents.length === 0) continue;
-      const chunk = this.#insertChunk(documents, positions, records, outcomes, write, compiled).finally(() => running.delete(chunk));
+      const chunk = this.#insertChunk(documents, positions, records, outcomes, write, compiled).finally(() =>
+        running.delete(chunk),
+      );
       running.add(chunk);
       if (running.size >= CHUNKS_IN_FLIGHT) await Promise.race(running);
     }
@@ -425,7 +481,13 @@ export class MongoEntityStore implements EntityStore {
     const applied: WriteOutcome = { kind: "applied", version: write.version };
     try {
       if (write.attempts.over) throw write.attempts.error();
-      const result = await this.#requests.write({ insert: name, documents, ordered: false }, name, write.call, write.attempts, documents.length);
+      const result = await this.#requests.write(
+        { insert: name, documents, ordered: false },
+        name,
+        write.call,
+        write.attempts,
+        documents.length,
+      );
       if (result.kind === "reply") {
         for (const position of positions) outcomes[position] = applied;
         const keyed: number[] = [];
@@ -436,7 +498,8 @@ export class MongoEntityStore implements EntityStore {
           else if (isKey(duplicate)) keyed.push(position);
           else outcomes[position] = { kind: "notApplied", reason: "unique", unique: this.#fieldsOf(duplicate) };
         }
-        if (keyed.length > 0) await this.#settleMany(keyed, records, outcomes, write, compiled, result.resent, undefined);
+        if (keyed.length > 0)
+          await this.#settleMany(keyed, records, outcomes, write, compiled, result.resent, undefined);
       } else if (result.kind === "failed" && result.mayHaveRun) {
         await this.#settleMany(positions, records, outcomes, write, compiled, true, result.error);
       } else {
@@ -464,7 +527,13 @@ export class MongoEntityStore implements EntityStore {
       const found = new Map<string, Uint8Array>();
       const keys = positions.map((position) => records[position]!);
       for (let from = 0; from < keys.length; from += KEYS_PER_READ) {
-        await this.#readChunk(keys.slice(from, from + KEYS_PER_READ), compiled, settleCall(write.call), write.whole, found);
+        await this.#readChunk(
+          keys.slice(from, from + KEYS_PER_READ),
+          compiled,
+          settleCall(write.call),
+          write.whole,
+          found,
+        );
       }
       stored = keys.map((key) => {
         const bytes = found.get(compiled.codec.keyText(key));
@@ -474,16 +543,21 @@ export class MongoEntityStore implements EntityStore {
       const { error } = failureOf(thrown);
       // A duplicate key is certain; only what is stored under it is not.
       for (const position of positions) {
-        outcomes[position] = unanswered === undefined
-          ? failed(error)
-          : unknown("The insert was sent, and no read could tell what became of it.", error);
+        outcomes[position] =
+          unanswered === undefined
+            ? failed(error)
+            : unknown("The insert was sent, and no read could tell what became of it.", error);
       }
       return;
     }
     for (const [i, position] of positions.entries()) {
       const found = stored[i];
       if (found !== undefined) outcomes[position] = this.#compare(records[position]!, found, write, resent);
-      else if (unanswered !== undefined) outcomes[position] = unknown("The insert was sent and not answered, and the record is not there yet.", unanswered);
+      else if (unanswered !== undefined)
+        outcomes[position] = unknown(
+          "The insert was sent and not answered, and the record is not there yet.",
+          unanswered,
+        );
       else outcomes[position] = await this.insert(records[position]!, { ...write.call });
     }
   }
@@ -499,7 +573,8 @@ export class MongoEntityStore implements EntityStore {
     const query: Doc = { _id: codec.encodeId(key) };
     if (call.ifVersion !== undefined) {
       // Records of other writers have no version: they count as version 0.
-      query[this.#collection.version.path] = call.ifVersion === 0 ? { $in: [null, values.longOfNumber(0)] } : values.longOfNumber(call.ifVersion);
+      query[this.#collection.version.path] =
+        call.ifVersion === 0 ? { $in: [null, values.longOfNumber(0)] } : values.longOfNumber(call.ifVersion);
     }
     if (conditions.length > 0) query["$and"] = conditions;
     return query;
@@ -507,11 +582,16 @@ export class MongoEntityStore implements EntityStore {
 
   #path(name: string): string {
     const stored = this.#collection.fields.find((each) => each.field === name);
-    if (stored === undefined) throw new KeyfoldError("INPUT_INVALID", `${this.#collection.entity} has no field ${name}.`);
+    if (stored === undefined)
+      throw new KeyfoldError("INPUT_INVALID", `${this.#collection.entity} has no field ${name}.`);
     if (stored.path === "_id" || stored.path.startsWith("_id.")) {
-      throw new KeyfoldError("INPUT_INVALID", `${name} is part of the key of ${this.#collection.entity} and cannot change.`, {
-        fix: "Delete the record and insert it under its new key.",
-      });
+      throw new KeyfoldError(
+        "INPUT_INVALID",
+        `${name} is part of the key of ${this.#collection.entity} and cannot change.`,
+        {
+          fix: "Delete the record and insert it under its new key.",
+        },
+      );
     }
     return stored.path;
   }
@@ -546,26 +626,39 @@ export class MongoEntityStore implements EntityStore {
       case "double":
         return {};
       default:
-        throw new KeyfoldError("INPUT_INVALID", `${name} of ${this.#collection.entity} is no number and cannot be incremented.`);
+        throw new KeyfoldError(
+          "INPUT_INVALID",
+          `${name} of ${this.#collection.entity} is no number and cannot be incremented.`,
+        );
     }
   }
 
   #scaled(text: string, field: Extract<Field, { kind: "decimal" }>): bigint {
     const [whole = "0", fraction = ""] = text.split(".");
-    return BigInt(whole.replace("-", "") + fraction.padEnd(field.scale, "0").slice(0, field.scale)) * (text.startsWith("-") ? -1n : 1n);
+    return (
+      BigInt(whole.replace("-", "") + fraction.padEnd(field.scale, "0").slice(0, field.scale)) *
+      (text.startsWith("-") ? -1n : 1n)
+    );
   }
 
   /** Fields of the record that a unique index is over. */
   #fieldsOf(duplicate: DuplicateKey): readonly string[] {
-    const paths = duplicate.fields.length > 0 ? duplicate.fields : Object.keys(this.#collection.indexes.find((index) => index.name === duplicate.index)?.key ?? {});
+    const paths =
+      duplicate.fields.length > 0
+        ? duplicate.fields
+        : Object.keys(this.#collection.indexes.find((index) => index.name === duplicate.index)?.key ?? {});
     return paths.map((path) => this.#collection.fields.find((stored) => stored.path === path)?.field ?? path);
   }
 
   #raced(): WriteOutcome {
     return failed(
-      new KeyfoldError("THROTTLED", `Other writers changed this record of ${this.#collection.entity} ${MAX_RACES} times in a row.`, {
-        fix: "Write a record that many change at once with increment, or from one place.",
-      }),
+      new KeyfoldError(
+        "THROTTLED",
+        `Other writers changed this record of ${this.#collection.entity} ${MAX_RACES} times in a row.`,
+        {
+          fix: "Write a record that many change at once with increment, or from one place.",
+        },
+      ),
     );
   }
 }
@@ -583,7 +676,8 @@ export function firstBatch(reply: Doc): readonly Uint8Array[] {
 
 /** Whether a cursor id says that there is more. */
 export function isOpen(id: unknown): boolean {
-  if (typeof id === "number" || typeof id === "bigint") return id != 0;
+  if (typeof id === "number") return id !== 0;
+  if (typeof id === "bigint") return id !== 0n;
   const long = id as Partial<LongValue> | null | undefined;
   return long != null && (long.low !== 0 || long.high !== 0);
 }

@@ -29,7 +29,10 @@ interface DriverError {
   readonly reason?: unknown;
   readonly cause?: unknown;
   readonly keyPattern?: Readonly<Record<string, unknown>>;
-  readonly errorResponse?: { readonly keyPattern?: Readonly<Record<string, unknown>>; readonly baseBackoffMS?: unknown };
+  readonly errorResponse?: {
+    readonly keyPattern?: Readonly<Record<string, unknown>>;
+    readonly baseBackoffMS?: unknown;
+  };
 }
 
 /** Codes after which a request may be sent again (retryable writes specification, "Determining Retryable Errors"). */
@@ -82,7 +85,9 @@ export function failureOf(thrown: unknown): Failure {
     case "MongoPoolClearedError":
     case "PoolClearedError":
     case "MongoPoolClearedOnNetworkError":
-      return fail("UNAVAILABLE", `The connection to MongoDB was lost before the request was sent: ${said}`, { retry: true });
+      return fail("UNAVAILABLE", `The connection to MongoDB was lost before the request was sent: ${said}`, {
+        retry: true,
+      });
     case "MongoWaitQueueTimeoutError":
     case "WaitQueueTimeoutError":
       return fail("THROTTLED", `No connection of the driver's pool came free: ${said}`, {
@@ -101,7 +106,10 @@ export function failureOf(thrown: unknown): Failure {
       return fail("DEADLINE_EXCEEDED", `The driver's own timeoutMS passed first: ${said}`, { mayHaveRun: true });
     case "BSONError":
     case "BSONRuntimeError":
-      return fail(/size|range|too large/i.test(said) ? "TOO_LARGE" : "INPUT_INVALID", `The driver could not write the document: ${said}`);
+      return fail(
+        /size|range|too large/i.test(said) ? "TOO_LARGE" : "INPUT_INVALID",
+        `The driver could not write the document: ${said}`,
+      );
     case "RangeError":
       return fail("TOO_LARGE", `The request is larger than the driver can write: ${said}`);
   }
@@ -135,7 +143,10 @@ export function failureOf(thrown: unknown): Failure {
       mayHaveRun: !NOT_RUN.has(code),
     });
   }
-  return fail("DRIVER_ERROR", `MongoDB answered with error ${code}${error.codeName === undefined ? "" : ` (${error.codeName})`}: ${said}`);
+  return fail(
+    "DRIVER_ERROR",
+    `MongoDB answered with error ${code}${error.codeName === undefined ? "" : ` (${error.codeName})`}: ${said}`,
+  );
 }
 
 const UNAVAILABLE_FIX =
@@ -193,7 +204,11 @@ function authenticationFailure(error: DriverError): DriverError | undefined {
   const inner: unknown[] = [error.cause];
   if (servers instanceof Map) for (const server of servers.values()) inner.push((server as { error?: unknown }).error);
   for (const each of inner) {
-    for (let at = each as DriverError | undefined, depth = 0; at != null && depth < 4; at = at.cause as DriverError, depth++) {
+    for (
+      let at = each as DriverError | undefined, depth = 0;
+      at != null && depth < 4;
+      at = at.cause as DriverError, depth++
+    ) {
       if (at.code === 18 || at.code === 8000) return at;
     }
   }
@@ -217,7 +232,12 @@ export function duplicateOf(error: unknown): DuplicateKey | undefined {
 }
 
 /** An error in a write command's reply, in the driver's error shape. */
-export function serverError(reply: { readonly code?: unknown; readonly errmsg?: unknown; readonly codeName?: unknown; readonly errorLabels?: unknown }): Error {
+export function serverError(reply: {
+  readonly code?: unknown;
+  readonly errmsg?: unknown;
+  readonly codeName?: unknown;
+  readonly errorLabels?: unknown;
+}): Error {
   return Object.assign(new Error(String(reply.errmsg ?? "write failed")), {
     name: "MongoServerError",
     code: reply.code,

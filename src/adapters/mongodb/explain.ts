@@ -19,7 +19,9 @@ export function readable(value: unknown): unknown {
       return { $numberDecimal: decimalText((value as { readonly bytes: Uint8Array }).bytes) };
     case "Binary": {
       const { buffer, sub_type: subType } = value as { readonly buffer: Uint8Array; readonly sub_type: number };
-      return { $binary: { base64: Buffer.from(buffer).toString("base64"), subType: subType.toString(16).padStart(2, "0") } };
+      return {
+        $binary: { base64: Buffer.from(buffer).toString("base64"), subType: subType.toString(16).padStart(2, "0") },
+      };
     }
     case "MaxKey":
       return { $maxKey: 1 };

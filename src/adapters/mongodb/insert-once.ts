@@ -46,7 +46,11 @@ export interface InsertedOnce {
  * if (!applied) console.log("was booked before");
  * ```
  */
-export async function insertOnce(collection: CollectionLike, document: object, options: InsertOnceOptions): Promise<InsertedOnce> {
+export async function insertOnce(
+  collection: CollectionLike,
+  document: object,
+  options: InsertOnceOptions,
+): Promise<InsertedOnce> {
   const { id } = options;
   if (id === undefined || id === null) {
     throw new KeyfoldError("INPUT_INVALID", "insertOnce needs an id.", {
@@ -55,7 +59,9 @@ export async function insertOnce(collection: CollectionLike, document: object, o
   }
   const given = (document as Doc)["_id"];
   if (given !== undefined && !sameDocument(given, id)) {
-    throw new KeyfoldError("INPUT_INVALID", "The document has an _id that is not the id given.", { fix: "Leave _id out of the document." });
+    throw new KeyfoldError("INPUT_INVALID", "The document has an _id that is not the id given.", {
+      fix: "Leave _id out of the document.",
+    });
   }
   // A copy: the driver writes into what it inserts, and the caller may go on using its object.
   const whole: Doc = { _id: id, ...document };
@@ -79,11 +85,15 @@ export async function insertOnce(collection: CollectionLike, document: object, o
         throw thrown;
       }
       if (duplicate.index !== "_id_" && !(duplicate.fields.length === 1 && duplicate.fields[0] === "_id")) {
-        throw new KeyfoldError("CONFLICT", `Another document of ${collection.collectionName} has the same value in the unique index ${duplicate.index}.`, {
-          cause: thrown,
-          fix: "Compare the two documents: they share a value that must be unique.",
-          data: { index: duplicate.index, fields: duplicate.fields },
-        });
+        throw new KeyfoldError(
+          "CONFLICT",
+          `Another document of ${collection.collectionName} has the same value in the unique index ${duplicate.index}.`,
+          {
+            cause: thrown,
+            fix: "Compare the two documents: they share a value that must be unique.",
+            data: { index: duplicate.index, fields: duplicate.fields },
+          },
+        );
       }
       return await settle(part, thrown);
     }
@@ -91,38 +101,57 @@ export async function insertOnce(collection: CollectionLike, document: object, o
 
   /** What is stored under the id decides. */
   const settle = async (within: Deadline, cause: unknown): Promise<InsertedOnce> => {
-    const settings = { readPreference: "primary", readConcern: { level: "majority" }, timeoutMS: Math.max(1, Math.ceil(within.remainingMs())) };
+    const settings = {
+      readPreference: "primary",
+      readConcern: { level: "majority" },
+      timeoutMS: Math.max(1, Math.ceil(within.remainingMs())),
+    };
     const stored = await within.run(() => collection.findOne({ _id: id } as never, settings as never));
     if (stored === null) throw new Vanished();
     if (sameDocument(whole, stored)) return { applied: false, resent };
-    throw new KeyfoldError("CONFLICT", `A different document is stored in ${collection.collectionName} under this id.`, {
-      cause,
-      fix: "Give different things different ids; read the stored document to see what it is.",
-      data: { collection: collection.collectionName },
-    });
+    throw new KeyfoldError(
+      "CONFLICT",
+      `A different document is stored in ${collection.collectionName} under this id.`,
+      {
+        cause,
+        fix: "Give different things different ids; read the stored document to see what it is.",
+        data: { collection: collection.collectionName },
+      },
+    );
   };
 
   try {
-    return await retry(tryOnce, (thrown) => {
-      // It was deleted between the duplicate and the look at it, or only this attempt's time passed.
-      if (thrown instanceof Vanished) return { retry: true };
-      const failure = failureOf(thrown);
-      return { retry: failure.retry || (thrown === failure.error && failure.error.code === "DEADLINE_EXCEEDED") };
-    }, deadline);
+    return await retry(
+      tryOnce,
+      (thrown) => {
+        // It was deleted between the duplicate and the look at it, or only this attempt's time passed.
+        if (thrown instanceof Vanished) return { retry: true };
+        const failure = failureOf(thrown);
+        return { retry: failure.retry || (thrown === failure.error && failure.error.code === "DEADLINE_EXCEEDED") };
+      },
+      deadline,
+    );
   } catch (thrown) {
-    if (thrown instanceof Vanished) throw new KeyfoldError("THROTTLED", "Others insert and delete this document at the same time.");
+    if (thrown instanceof Vanished)
+      throw new KeyfoldError("THROTTLED", "Others insert and delete this document at the same time.");
     const { error } = failureOf(thrown);
     if (error.code === "CONFLICT" || !mayHaveRun) throw error;
     resent = true;
-    const settled = deadline.over ? undefined : await settle(deadline, thrown).catch((other) => {
-      if (other instanceof KeyfoldError && other.code === "CONFLICT") throw other;
-      return undefined;
-    });
+    const settled = deadline.over
+      ? undefined
+      : await settle(deadline, thrown).catch((other) => {
+          if (other instanceof KeyfoldError && other.code === "CONFLICT") throw other;
+          return undefined;
+        });
     if (settled !== undefined) return settled;
-    throw new KeyfoldError("OUTCOME_UNKNOWN", "The insert was sent and not answered, and no read could tell what became of it.", {
-      cause: error,
-      fix: "Call insertOnce again with the same id and document: it is not stored twice.",
-    });
+    throw new KeyfoldError(
+      "OUTCOME_UNKNOWN",
+      "The insert was sent and not answered, and no read could tell what became of it.",
+      {
+        cause: error,
+        fix: "Call insertOnce again with the same id and document: it is not stored twice.",
+      },
+    );
   }
 }
 

@@ -44,12 +44,17 @@ export function open(url: string, options: MongoClientOptions = {}): MongoClient
   const unsaid = Object.entries(defaults).filter(([name]) => !inUrl.has(name.toLowerCase()));
   const settings: MongoClientOptions = { ...Object.fromEntries(unsaid), ...options };
   // Acknowledged by a majority, so that no acknowledged write is rolled back.
-  if (!inUrl.has("w") && options.writeConcern === undefined && options.w === undefined) settings.writeConcern = { w: "majority" };
+  if (!inUrl.has("w") && options.writeConcern === undefined && options.w === undefined)
+    settings.writeConcern = { w: "majority" };
   try {
     return new MongoClient(url, settings);
   } catch (cause) {
-    throw new KeyfoldError("INPUT_INVALID", `This is not a usable MongoDB URL: ${withoutCredentials((cause as Error).message)}`, {
-      fix: "Write it as mongodb://user:password@host:27017/?authSource=admin; encode special characters of the password as in a URL (%40 for @).",
-    });
+    throw new KeyfoldError(
+      "INPUT_INVALID",
+      `This is not a usable MongoDB URL: ${withoutCredentials((cause as Error).message)}`,
+      {
+        fix: "Write it as mongodb://user:password@host:27017/?authSource=admin; encode special characters of the password as in a URL (%40 for @).",
+      },
+    );
   }
 }

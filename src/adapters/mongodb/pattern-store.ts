@@ -50,7 +50,8 @@ export class MongoPatternStore implements PatternStore {
     const { id } = reply["cursor"] as { readonly id?: unknown };
     // The server ends a batch at 16 MB: the page is shorter than asked for, and there is more.
     const cut = isOpen(id);
-    if (cut) await this.#requests.plain({ killCursors: collection, cursors: [id] }, collection, deadline).catch(() => {});
+    if (cut)
+      await this.#requests.plain({ killCursors: collection, cursors: [id] }, collection, deadline).catch(() => {});
     const more = batch.length > call.limit || (cut && count > 0);
     return { rows, next: more ? compiled.position(rows[count - 1]!) : undefined };
   }
@@ -58,11 +59,19 @@ export class MongoPatternStore implements PatternStore {
   async explain(params: RecordData, call: PageCall): Promise<Explanation> {
     using deadline = this.#requests.deadline(call);
     const { command } = await this.#command(params, call, deadline);
-    const raw = await this.#requests.plain({ explain: command, verbosity: "executionStats" }, this.#plan.collection, deadline);
+    const raw = await this.#requests.plain(
+      { explain: command, verbosity: "executionStats" },
+      this.#plan.collection,
+      deadline,
+    );
     return { engine: "mongodb", pattern: this.#plan.pattern, request: readable(command), ...statisticsOf(raw), raw };
   }
 
-  async #command(params: RecordData, call: PageCall, deadline: Deadline): Promise<{ command: Doc; compiled: Compiled }> {
+  async #command(
+    params: RecordData,
+    call: PageCall,
+    deadline: Deadline,
+  ): Promise<{ command: Doc; compiled: Compiled }> {
     const compiled = this.#compiled ?? (await this.#compile(deadline));
     // One row more than asked for tells whether there is a further page.
     const input: RequestInput = { params, after: call.after, limit: call.limit + 1 };
@@ -169,4 +178,3 @@ export function isServed(plan: { readonly kind: string }): plan is MongoPatternP
 export function unserved(why: string): KeyfoldError {
   return new KeyfoldError("PATTERN_UNSUPPORTED", why, { fix: "Run keyfold plan to see what this engine can serve." });
 }
-

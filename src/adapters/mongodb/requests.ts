@@ -1,13 +1,20 @@
-import { Deadline } from "../../internal/deadline.js";
-import { requestsWatched, traceRequest, type RequestEvent } from "../../internal/diagnostics.js";
-import { KeyfoldError } from "../../internal/errors.js";
 import { type Clock, systemClock } from "../../internal/clock.js";
-import { retry, RetryBudget, type RetryVerdict } from "../../internal/retry.js";
+import { Deadline } from "../../internal/deadline.js";
+import { type RequestEvent, requestsWatched, traceRequest } from "../../internal/diagnostics.js";
+import { KeyfoldError } from "../../internal/errors.js";
+import { RetryBudget, type RetryVerdict, retry } from "../../internal/retry.js";
 import type { Call, ReadCall } from "../port/adapter.js";
 import { type BsonValues, bsonValues, bsonVersionOf } from "./bson-values.js";
-import { type ClientSessionLike, type CommandOptions, type DbLike, type Doc, sendCommand, startDriverSession } from "./driver.js";
+import {
+  type ClientSessionLike,
+  type CommandOptions,
+  type DbLike,
+  type Doc,
+  sendCommand,
+  startDriverSession,
+} from "./driver.js";
 import { type Failure, failureOf, serverError, type TopologyLike, unreachable } from "./errors.js";
-import { MongoSession } from "./session.js";
+import type { MongoSession } from "./session.js";
 
 /** What was learnt from the server's first answer. */
 export interface Deployment {
@@ -96,7 +103,8 @@ export class Requests {
 
   /** The deadline of a call; the caller disposes it. */
   deadline(call: Call): Deadline {
-    const deadlineMs = call.deadlineAt === undefined ? this.#settings.deadlineMs : Math.max(1, call.deadlineAt - this.#clock.now());
+    const deadlineMs =
+      call.deadlineAt === undefined ? this.#settings.deadlineMs : Math.max(1, call.deadlineAt - this.#clock.now());
     return new Deadline({ deadlineMs, signal: call.signal, clock: this.#clock });
   }
 
@@ -125,7 +133,10 @@ export class Requests {
     const reply = await this.#retrying(deadline, "hello", "", (signal) =>
       sendCommand(this.#db, { hello: 1 }, { signal, promoteValues: false }),
     );
-    const version = Object.values(reply).map(bsonVersionOf).find((each) => each !== undefined) ?? 7;
+    const version =
+      Object.values(reply)
+        .map(bsonVersionOf)
+        .find((each) => each !== undefined) ?? 7;
     const sharded = reply["msg"] === "isdbgrid";
     const replicated = typeof reply["setName"] === "string";
     this.#deployment = {
@@ -137,7 +148,9 @@ export class Requests {
 
   /** Sends a command that changes nothing and has no level of its own (hello, listIndexes). */
   plain(command: Doc, collection: string, deadline: Deadline): Promise<Doc> {
-    return this.#retrying(deadline, Object.keys(command)[0] ?? "", collection, (signal) => sendCommand(this.#db, command, { signal }));
+    return this.#retrying(deadline, Object.keys(command)[0] ?? "", collection, (signal) =>
+      sendCommand(this.#db, command, { signal }),
+    );
   }
 
   /** Sends a read at the call's level. Documents of the first batch come as bytes. */
@@ -169,13 +182,19 @@ export class Requests {
   }
 
   /** Read concern and read preference of a level (docs/guides/consistency.md). */
-  #level(call: ReadCall, session: MongoSession | undefined, values: BsonValues): { readConcern?: Doc; readPreference?: unknown } {
+  #level(
+    call: ReadCall,
+    session: MongoSession | undefined,
+    values: BsonValues,
+  ): { readConcern?: Doc; readPreference?: unknown } {
     switch (call.consistency) {
       case "strong":
         return { readConcern: { level: "linearizable" } };
       case "session": {
         const after = session?.afterClusterTime(values);
-        return { readConcern: after === undefined ? { level: "majority" } : { level: "majority", afterClusterTime: after } };
+        return {
+          readConcern: after === undefined ? { level: "majority" } : { level: "majority", afterClusterTime: after },
+        };
       }
       case "bounded": {
         const bound = call.maxStalenessMs ?? SMALLEST_STALENESS_MS;
@@ -198,7 +217,12 @@ export class Requests {
   }
 
   /** One request with retries, for requests that change nothing. */
-  #retrying(deadline: Deadline, operation: string, collection: string, send: (signal: AbortSignal) => Promise<Doc>): Promise<Doc> {
+  #retrying(
+    deadline: Deadline,
+    operation: string,
+    collection: string,
+    send: (signal: AbortSignal) => Promise<Doc>,
+  ): Promise<Doc> {
     return retry(
       async (attempt) => {
         try {
@@ -225,7 +249,13 @@ export class Requests {
     return new Explained(failure.error, thrown);
   }
 
-  #traced<T>(operation: string, collection: string, attempt: number, batch: number | undefined, work: () => Promise<T>): Promise<T> {
+  #traced<T>(
+    operation: string,
+    collection: string,
+    attempt: number,
+    batch: number | undefined,
+    work: () => Promise<T>,
+  ): Promise<T> {
     if (!requestsWatched()) return work();
     const event: RequestEvent = {
       "db.system.name": "mongodb",
@@ -306,7 +336,12 @@ export class Requests {
       return { kind: "reply", reply, resent };
     } catch (thrown) {
       const failure = writeFailureOf(thrown);
-      if (!failure.retry && !failure.mayHaveRun && failure.error.code !== "DEADLINE_EXCEEDED" && failure.error.code !== "ABORTED") {
+      if (
+        !failure.retry &&
+        !failure.mayHaveRun &&
+        failure.error.code !== "DEADLINE_EXCEEDED" &&
+        failure.error.code !== "ABORTED"
+      ) {
         clean = true;
         // The server answered this very attempt with a refusal; what became of earlier ones is the caller's to settle.
         if (!(thrown instanceof KeyfoldError)) return { kind: "error", thrown, resent };
@@ -326,7 +361,8 @@ export class Requests {
   }
 
   #giveSession(session: ClientSessionLike, clean: boolean): void {
-    if (clean && !session.hasEnded && session.serverSession?.isDirty !== true && this.#idle.length < 256) this.#idle.push(session);
+    if (clean && !session.hasEnded && session.serverSession?.isDirty !== true && this.#idle.length < 256)
+      this.#idle.push(session);
     else void session.endSession().catch(() => {});
   }
 

@@ -3,7 +3,11 @@ import type { Field, Fields } from "../../model/field.js";
 import { normalizeDecimal } from "./decimal128.js";
 
 /** Whether two records of an entity hold the same: decimals by value, an absent field like an undefined one. */
-export function sameRecord(fields: Fields, a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>): boolean {
+export function sameRecord(
+  fields: Fields,
+  a: Readonly<Record<string, unknown>>,
+  b: Readonly<Record<string, unknown>>,
+): boolean {
   for (const name of Object.keys(fields)) if (!sameValue(fields[name]!, a[name], b[name])) return false;
   return true;
 }

@@ -25,7 +25,9 @@ export class MongoSession implements StoreSession {
 
   /** For `readConcern.afterClusterTime`. */
   afterClusterTime(values: BsonValues): unknown {
-    return this.#operationTime === undefined ? undefined : values.timestamp(this.#operationTime.low, this.#operationTime.high);
+    return this.#operationTime === undefined
+      ? undefined
+      : values.timestamp(this.#operationTime.low, this.#operationTime.high);
   }
 
   /** A `$clusterTime` that the driver must pass on before the first read of an adopted session. */
@@ -43,7 +45,10 @@ export class MongoSession implements StoreSession {
   /** Moves on with a reply of the server. */
   observe(reply: Doc): void {
     const operationTime = momentOf(reply["operationTime"]);
-    if (operationTime !== undefined && (this.#operationTime === undefined || isLater(operationTime, this.#operationTime))) {
+    if (
+      operationTime !== undefined &&
+      (this.#operationTime === undefined || isLater(operationTime, this.#operationTime))
+    ) {
       this.#operationTime = operationTime;
     }
     const told = reply["$clusterTime"] as { readonly clusterTime?: unknown; readonly signature?: Doc } | undefined;
@@ -76,7 +81,10 @@ export class MongoSession implements StoreSession {
     const clusterTime = pairOf(data.c);
     if (operationTime !== undefined) this.#operationTime = operationTime;
     if (clusterTime !== undefined) {
-      this.#clusterTime = { time: clusterTime, signature: typeof data.s === "object" ? ((data.s ?? undefined) as Doc | undefined) : undefined };
+      this.#clusterTime = {
+        time: clusterTime,
+        signature: typeof data.s === "object" ? ((data.s ?? undefined) as Doc | undefined) : undefined,
+      };
       this.#tellClusterTime = true;
     }
   }
@@ -94,7 +102,8 @@ function badToken(cause?: unknown): KeyfoldError {
 
 function pairOf(value: unknown): Moment | undefined {
   if (value === undefined || value === null) return undefined;
-  if (Array.isArray(value) && Number.isInteger(value[0]) && Number.isInteger(value[1])) return { low: value[0] | 0, high: value[1] | 0 };
+  if (Array.isArray(value) && Number.isInteger(value[0]) && Number.isInteger(value[1]))
+    return { low: value[0] | 0, high: value[1] | 0 };
   throw badToken();
 }
 

@@ -101,9 +101,10 @@ function compileSource(value: RequestValue, bson: BsonValues): Fill {
     case "limit":
       return ({ limit }) => limit;
     case "constant": {
-      const constant = Array.isArray(source.value) && value.type.kind !== "array" && value.type.kind !== "json"
-        ? source.value.map(encode)
-        : encode(source.value);
+      const constant =
+        Array.isArray(source.value) && value.type.kind !== "array" && value.type.kind !== "json"
+          ? source.value.map(encode)
+          : encode(source.value);
       return () => constant;
     }
     default:

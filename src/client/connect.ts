@@ -1,0 +1,207 @@
+import type { Adapter, DesignItem, Store, StoreSession } from "../adapters/port/adapter.js";
+import type { Capability } from "../adapters/port/capability.js";
+import { CursorSigner } from "../internal/cursor.js";
+import { Deadline } from "../internal/deadline.js";
+import { KeyfoldError } from "../internal/errors.js";
+import type { ModelData } from "../model/description.js";
+import { type AnyModel, describe, isModel } from "../model/model.js";
+import type { CapabilityData } from "../plan/types.js";
+import type { ClientContext } from "./calls.js";
+import { makeEntityClient } from "./entity-client.js";
+import { GetBatcher } from "./get-batcher.js";
+import { makeGetClient, makeListClient, makeUnserved } from "./pattern-client.js";
+import type { CallOptions, Client, ClientBase } from "./types.js";
+
+/** Settings of a client. */
+export interface ConnectOptions {
+  /** Time of a call that names none, retries included. Default 10,000. */
+  readonly deadlineMs?: number;
+  /**
+   * Signs page cursors; at least 16 characters. Processes that pass cursors to each other share it. Left out: a random
+   * one that lives with the process, so that cursors do not survive it.
+   */
+  readonly cursorSecret?: string;
+  /** How far a `bounded` read may lag when it does not say. Default 90,000. */
+  readonly maxStalenessMs?: number;
+  /** Compare the database with the plan once, before the first request. Default true. */
+  readonly checkDesign?: boolean;
+}
+
+/**
+ * Joins a model and an engine to a typed client. Synchronous: nothing is sent before the first request, which waits
+ * for one comparison of the database with the plan.
+ *
+ * @throws KeyfoldError `INPUT_INVALID` for what is no model or adapter. Requests throw `DESIGN_MISSING` or
+ * `DESIGN_DIFFERS` when the database is not as planned.
+ *
+ * @example
+ * ```ts
+ * const shop = connect(model, mongodb(client.db("shop")));
+ * await shop.line.insert(record);
+ * const page = await shop.linesByCustomer({ customerId: "17850" }, { limit: 5 });
+ * await shop.$close();
+ * ```
+ */
+export function connect<M extends AnyModel, C extends Capability>(
+  model: M,
+  adapter: Adapter<C>,
+  options: ConnectOptions = {},
+): Client<M, C> {
+  if (!isModel(model)) {
+    throw new KeyfoldError("INPUT_INVALID", "connect() takes a model first.", {
+      fix: "Pass what defineModel() gives.",
+    });
+  }
+  if (typeof (adapter as Partial<Adapter> | undefined)?.bind !== "function") {
+    throw new KeyfoldError("INPUT_INVALID", "connect() takes an adapter second.", {
+      fix: 'Pass, for example, mongodb(client.db("shop")).',
+    });
+  }
+  const data = describe(model);
+  const store = adapter.bind(data);
+  const shared: Shared = {
+    data,
+    store,
+    capability: adapter.capability,
+    cursors: new CursorSigner(options.cursorSecret),
+    deadlineMs: options.deadlineMs ?? 10_000,
+    maxStalenessMs: options.maxStalenessMs ?? 90_000,
+    check: new DesignCheck(store, options.checkDesign ?? true),
+  };
+  return makeClient(shared, store.session(), () => store.close()) as Client<M, C>;
+}
+
+/** What the sessions of one client have in common. */
+interface Shared {
+  readonly data: ModelData;
+  readonly store: Store;
+  readonly capability: CapabilityData;
+  readonly cursors: CursorSigner;
+  readonly deadlineMs: number;
+  readonly maxStalenessMs: number;
+  readonly check: DesignCheck;
+}
+
+function makeClient(shared: Shared, session: StoreSession, closeStore: () => Promise<void>): ClientBase {
+  const { data, store, capability, check } = shared;
+  let closed = false;
+  const context: ClientContext = {
+    engine: capability.engine,
+    design: store.plan.design,
+    session,
+    deadlineMs: shared.deadlineMs,
+    maxStalenessMs: shared.maxStalenessMs,
+    ready(options) {
+      if (closed)
+        throw new KeyfoldError("INPUT_INVALID", "This client was closed.", { fix: "Close it after its last call." });
+      return check.done ? undefined : check.wait(options.deadlineMs ?? shared.deadlineMs, options.signal);
+    },
+  };
+  const members: Record<string, unknown> = {};
+  const batchers = new Map<string, GetBatcher>();
+  for (const entity of Object.values(data.entities)) {
+    const records = store.entity(entity.name);
+    const batcher = new GetBatcher(records);
+    batchers.set(entity.name, batcher);
+    members[entity.name] = makeEntityClient(context, entity, records, batcher, capability);
+  }
+  for (const pattern of Object.values(data.patterns)) {
+    const plan = store.plan.patterns[pattern.name];
+    const entity = data.entities[pattern.entity]!;
+    if (plan === undefined || plan.kind === "unserved") {
+      members[pattern.name] = makeUnserved(plan?.why ?? `the plan has no pattern ${pattern.name}`);
+    } else if (pattern.kind === "get") {
+      members[pattern.name] = makeGetClient(
+        context,
+        pattern,
+        entity,
+        store.pattern(pattern.name),
+        batchers.get(entity.name)!,
+        capability,
+      );
+    } else {
+      members[pattern.name] = makeListClient(
+        context,
+        pattern,
+        entity,
+        store.pattern(pattern.name),
+        shared.cursors,
+        capability,
+      );
+    }
+  }
+  const close = async (): Promise<void> => {
+    if (closed) return;
+    closed = true;
+    await session.close();
+    await closeStore();
+  };
+  const base = {
+    get $ready(): Promise<void> {
+      return (async () => {
+        const waiting = context.ready({});
+        if (waiting !== undefined) await waiting;
+      })();
+    },
+    $session: (token?: string) => makeClient(shared, store.session(token), async () => {}),
+    $token: () => session.token(),
+    $close: close,
+    [Symbol.asyncDispose]: close,
+  };
+  return Object.defineProperties(members, Object.getOwnPropertyDescriptors(base)) as unknown as ClientBase;
+}
+
+/** Compares the database with the plan, once for all sessions; a check that failed is made again by the next call. */
+class DesignCheck {
+  readonly #store: Store;
+  #running: Promise<void> | undefined;
+  done: boolean;
+
+  constructor(store: Store, wanted: boolean) {
+    this.#store = store;
+    this.done = !wanted;
+  }
+
+  wait(deadlineMs: number, signal: CallOptions["signal"]): Promise<void> {
+    if (this.#running === undefined) {
+      // Not bound to one caller's signal: others wait for the same answer.
+      this.#running = this.#check(deadlineMs).finally(() => {
+        this.#running = undefined;
+      });
+      this.#running.catch(() => {});
+    }
+    const running = this.#running;
+    if (signal === undefined) return running;
+    const deadline = new Deadline({ deadlineMs, signal });
+    return deadline.run(() => running).finally(() => deadline.dispose());
+  }
+
+  async #check(deadlineMs: number): Promise<void> {
+    const state = await this.#store.inspect({ deadlineAt: Date.now() + deadlineMs });
+    if (!state.ready) throw notReady(state.items);
+    this.done = true;
+  }
+}
+
+function notReady(items: readonly DesignItem[]): KeyfoldError {
+  const wrong = items.filter(({ state }) => state === "missing" || state === "differs" || state === "building");
+  const missing = wrong.filter(({ state }) => state !== "differs");
+  const listed = wrong
+    .slice(0, 5)
+    .map(
+      ({ kind, name, state, detail }) =>
+        `${kind} ${name} ${state === "differs" ? `differs (${detail ?? "otherwise"})` : `is ${state}`}`,
+    );
+  const more = wrong.length > listed.length ? `, and ${wrong.length - listed.length} more` : "";
+  return new KeyfoldError(
+    missing.length > 0 ? "DESIGN_MISSING" : "DESIGN_DIFFERS",
+    `The database is not as planned: ${listed.join(", ")}${more}.`,
+    {
+      fix:
+        missing.length > 0
+          ? "Run keyfold apply MODEL --to URL, which creates what is missing."
+          : "Compare keyfold plan with the database; keyfold apply reports what differs.",
+      data: { items: wrong },
+    },
+  );
+}
