@@ -79,7 +79,7 @@ export function csvConverter(entity: EntityData, mapping: MappingData, header: r
         field,
         column,
         index,
-        read: parse ?? textReader(type),
+        read: parse === undefined ? textReader(type) : rememberingLast(parse),
         keepEmpty: empty === "keep",
         required: !type.optional && entity.validation === "fields",
       });
@@ -124,14 +124,24 @@ export function csvConverter(entity: EntityData, mapping: MappingData, header: r
       }
       for (const field of rowNumbers) record[field] = row;
       if (computed.length > 0) {
-        compute(record, computed, () => ({
-          cells: Object.fromEntries(header.map((name, at) => [name, cells[at]])),
-          line,
-          row,
-        }));
+        const named = () => Object.fromEntries(header.map((name, at) => [name, cells[at]]));
+        compute(record, computed, new LazyRow(named, line, row));
       }
       return record;
     },
+  };
+}
+
+/** Neighbouring rows often share a value (a moment, a place), and a user's parser may be slow. */
+function rememberingLast(parse: ReadText): ReadText {
+  let lastText: string | undefined;
+  let lastValue: unknown;
+  return (text) => {
+    if (text !== lastText) {
+      lastValue = parse(text);
+      lastText = text;
+    }
+    return lastValue;
   };
 }
 
@@ -171,33 +181,34 @@ export function jsonConverter(entity: EntityData, mapping: MappingData): Convert
           if (!taken.has(name)) throw new ValueError(`${name} is no field of ${entity.name}`);
         }
       }
-      if (computed.length > 0) compute(record, computed, () => ({ cells, line, row }));
+      if (computed.length > 0) compute(record, computed, { cells, line, row });
       return record;
     },
   };
 }
 
-function compute(record: RecordValue, steps: readonly ComputeStep[], row: () => SourceRow): void {
-  let source: SourceRow | undefined;
-  // The row as an object is made only for functions that ask for it.
-  const lazy: SourceRow = {
-    get cells() {
-      source ??= row();
-      return source.cells;
-    },
-    get line() {
-      source ??= row();
-      return source.line;
-    },
-    get row() {
-      source ??= row();
-      return source.row;
-    },
-  };
+/** The row as a compute function sees it; its cells are put together only when they are asked for. */
+class LazyRow implements SourceRow {
+  readonly line: number;
+  readonly row: number;
+  readonly #read: () => Record<string, unknown>;
+
+  constructor(read: () => Record<string, unknown>, line: number, row: number) {
+    this.#read = read;
+    this.line = line;
+    this.row = row;
+  }
+
+  get cells(): Record<string, unknown> {
+    return this.#read();
+  }
+}
+
+function compute(record: RecordValue, steps: readonly ComputeStep[], row: SourceRow): void {
   for (const { field, compute } of steps) {
     let value: unknown;
     try {
-      value = compute(record, lazy);
+      value = compute(record, row);
     } catch (error) {
       throw new ValueError(`${field}: ${(error as Error).message}`);
     }

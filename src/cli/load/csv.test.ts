@@ -9,7 +9,11 @@ interface Read {
 }
 
 /** Reads text in pieces of whole lines, `linesPerPiece` at a time. */
-function read(text: string, options: CsvOptions = {}, linesPerPiece = Number.POSITIVE_INFINITY): Read & { header: readonly string[] } {
+function read(
+  text: string,
+  options: CsvOptions = {},
+  linesPerPiece = Number.POSITIVE_INFINITY,
+): Read & { header: readonly string[] } {
   const reader = new CsvReader(options);
   const found: Read = { rows: [], broken: [] };
   const sink: RowSink = {
@@ -18,7 +22,8 @@ function read(text: string, options: CsvOptions = {}, linesPerPiece = Number.POS
   };
   const lines = text.split(/(?<=\n)/);
   const last = text.endsWith("\n") ? "" : (lines.pop() ?? "");
-  for (let at = 0; at < lines.length; at += linesPerPiece) reader.push(lines.slice(at, at + linesPerPiece).join(""), sink);
+  for (let at = 0; at < lines.length; at += linesPerPiece)
+    reader.push(lines.slice(at, at + linesPerPiece).join(""), sink);
   reader.end(last, sink);
   return { ...found, header: reader.header ?? [] };
 }
@@ -27,11 +32,25 @@ describe("well-formed CSV", () => {
   test.each([
     ["plain cells", "a,b\n1,2\n", [["1", "2"]]],
     ["no line end at the end", "a,b\n1,2", [["1", "2"]]],
-    ["CRLF", 'a,b\r\n1,2\r\n"3","4"\r\n', [["1", "2"], ["3", "4"]]],
+    [
+      "CRLF",
+      'a,b\r\n1,2\r\n"3","4"\r\n',
+      [
+        ["1", "2"],
+        ["3", "4"],
+      ],
+    ],
     ["a delimiter in quotes", 'a,b\n"1,5",2\n', [["1,5", "2"]]],
     ["a doubled quote", 'a,b\n"say ""hi""",2\n', [['say "hi"', "2"]]],
     ["an empty quoted cell", 'a,b\n"",""\n', [["", ""]]],
-    ["a line end in quotes", 'a,b\n"1\n2",3\n4,5\n', [["1\n2", "3"], ["4", "5"]]],
+    [
+      "a line end in quotes",
+      'a,b\n"1\n2",3\n4,5\n',
+      [
+        ["1\n2", "3"],
+        ["4", "5"],
+      ],
+    ],
     ["a quoted last cell without a line end", 'a,b\n1,"2"', [["1", "2"]]],
     ["blank lines between", "a,b\n\n1,2\n\n", [["1", "2"]]],
     ["blanks are kept", "a,b\n 1 ,2\n", [[" 1 ", "2"]]],
@@ -56,11 +75,15 @@ describe("well-formed CSV", () => {
   test("agrees with csv-parse on whatever can be written, in pieces of any size", () => {
     const cell = fc.string({ unit: fc.constantFrom("a", "é", "1", " ", ",", '"', "\n", "\r\n", "x"), maxLength: 6 });
     fc.assert(
-      fc.property(fc.array(fc.tuple(cell, cell, cell), { maxLength: 12 }), fc.integer({ min: 1, max: 4 }), (rows, pieces) => {
-        const text = [["a", "b", "c"], ...rows].map((row) => `${csvLine(row)}\n`).join("");
-        // A carriage return at the end of an unquoted cell belongs to the line end; csvLine quotes those.
-        expect(read(text, {}, pieces).rows.map(({ cells }) => cells)).toEqual(parse(text, { from: 2 }));
-      }),
+      fc.property(
+        fc.array(fc.tuple(cell, cell, cell), { maxLength: 12 }),
+        fc.integer({ min: 1, max: 4 }),
+        (rows, pieces) => {
+          const text = [["a", "b", "c"], ...rows].map((row) => `${csvLine(row)}\n`).join("");
+          // A carriage return at the end of an unquoted cell belongs to the line end; csvLine quotes those.
+          expect(read(text, {}, pieces).rows.map(({ cells }) => cells)).toEqual(parse(text, { from: 2 }));
+        },
+      ),
     );
   });
 });
@@ -68,7 +91,13 @@ describe("well-formed CSV", () => {
 describe("broken CSV", () => {
   test.each([
     ["a quote that is never closed", 'a,b\n1,"x\n2,y\n3,z\n', 2, /column 2 is never closed/, ["2", "3"]],
-    ["a quote that the next quoted cell seems to close", 'a,b\n1,"x\n2,"y"\n3,z\n', 2, /not closed on its line/, ["2", "3"]],
+    [
+      "a quote that the next quoted cell seems to close",
+      'a,b\n1,"x\n2,"y"\n3,z\n',
+      2,
+      /not closed on its line/,
+      ["2", "3"],
+    ],
     ["text after a closing quote", 'a,b\n1,"x"y\n2,z\n', 2, /text follows the closing quote of column 2/, ["2"]],
     ["a quote inside a bare cell", 'a,b\n1,5" nail\n2,z\n', 2, /a quote inside column 2/, ["2"]],
     ["too few columns", "a,b\n1\n2,z\n", 2, /2 columns expected, 1 found/, ["2"]],

@@ -14,6 +14,7 @@ export interface SourceRow {
  * Where one field's value comes from:
  * - a column's name: read as the field's type asks (an empty CSV cell is no value);
  * - `column` with `parse`: what the function makes of the cell's text; undefined is no value, a thrown error rejects the row;
+ *   it depends on the text alone, and is not called again for an equal neighbour;
  * - `compute`: from the fields that come from columns, which are read first, and from the row;
  * - `row: "number"`: the position of the row in the file, from 1.
  */

@@ -2,7 +2,10 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { LineText, NOT_UTF8 } from "./text.js";
 
-function cut(chunks: readonly Buffer[], maxLineBytes?: number): { text: string; doubtful: boolean; tooLong: [number, string][] } {
+function cut(
+  chunks: readonly Buffer[],
+  maxLineBytes?: number,
+): { text: string; doubtful: boolean; tooLong: [number, string][] } {
   const lines = new LineText(maxLineBytes === undefined ? {} : { maxLineBytes });
   const found = { text: "", doubtful: false, tooLong: [] as [number, string][] };
   const sink = {
@@ -47,7 +50,10 @@ describe("text of whole lines", () => {
   });
 
   test("a line too long to hold is told, and the rest goes on", () => {
-    const { text, tooLong } = cut([Buffer.from("a\n"), Buffer.alloc(50, "x"), Buffer.alloc(60, "y"), Buffer.from("z\nb\n")], 100);
+    const { text, tooLong } = cut(
+      [Buffer.from("a\n"), Buffer.alloc(50, "x"), Buffer.alloc(60, "y"), Buffer.from("z\nb\n")],
+      100,
+    );
     expect(text).toBe("a\nb\n");
     expect(tooLong).toEqual([[111, "x".repeat(50) + "y".repeat(60)]]);
   });
