@@ -70,9 +70,11 @@ function keyfoldProgram(lib, n, used) {
   let model = `import { z } from "zod";\nimport { day, decimal, defineModel, entity, get, list, top } from "${lib}/index.js";\n`;
   const entities = [];
   const patterns = [];
+  const workload = [];
   for (let i = 0; i < n; i++) {
     model += `export const e${i} = entity("e${i}", { schema: z.object({ ${schemaFields(i)} }), key: ["seq${i}"] });\n`;
     entities.push(`e${i}`);
+    workload.push(`e${i}: { records: 1_000_000, writesPerSecond: 10 }, byDay${i}: { readsPerSecond: 5 }`);
     patterns.push(
       `get${i}: get(e${i})`,
       `byCustomer${i}: list(e${i}, { by: ["customerId"], order: { at: "desc", seq${i}: "desc" } })`,
@@ -80,7 +82,7 @@ function keyfoldProgram(lib, n, used) {
       `top${i}: top(e${i}, { by: "customerId", sum: "total", where: { quantity: { gt: 0 } }, range: day("at"), consistency: "eventual" })`,
     );
   }
-  model += `export default defineModel({ entities: { ${entities.join(", ")} }, patterns: {\n${patterns.join(",\n")}\n} });\n`;
+  model += `export default defineModel({ entities: { ${entities.join(", ")} }, patterns: {\n${patterns.join(",\n")}\n}, workload: {\n${workload.join(",\n")}\n} });\n`;
   if (!used) return { "model.ts": model };
   let use = `import type { Adapter } from "${lib}/index.js";\nimport type { MongoDB } from "${lib}/adapters/port/capability.js";\nimport type { Connect } from "${lib}/client/types.js";\nimport model from "./model.js";\ndeclare const connect: Connect<object>;\ndeclare const adapter: Adapter<MongoDB>;\nexport const shop = connect(model, adapter);\n`;
   for (let i = 0; i < n; i++) {

@@ -49,7 +49,9 @@ export function defineModel<
 >(spec: {
   readonly entities: E;
   readonly patterns: P & Taken<E>;
-  readonly workload?: { readonly [K in keyof E]?: EntityWorkload } & { readonly [K in keyof P]?: PatternWorkload };
+  readonly workload?: { readonly [K in keyof NoInfer<E>]?: EntityWorkload } & {
+    readonly [K in keyof NoInfer<P>]?: PatternWorkload;
+  };
 }): Model<E, P> {
   return checkModel(spec) as unknown as Model<E, P>;
 }
