@@ -386,7 +386,7 @@ export type DecimalRounding = "half-even" | "down" | "floor" | "ceiling";
 /** The value at the exponent `-places`, as `$round`, `$trunc`, `$floor` and `$ceil` need it; NaN and infinities stay. */
 export function quantize(value: Decimal128, places: number, rounding: DecimalRounding): Decimal128 {
   const parts = unpack(value);
-  if (parts.special !== 0) return value;
+  if (parts.special !== 0) return parts.special === 1 && (rounding === "floor" || rounding === "ceiling") ? nan : value;
   const target = -places;
   if (parts.exponent >= target) {
     const shift = parts.exponent - target;

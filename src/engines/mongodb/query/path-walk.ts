@@ -1,0 +1,72 @@
+import { Doc } from "../bson/doc.js";
+import type { Value } from "../bson/values.js";
+
+/** What a walk shows each value to: true ends the walk. `position` is the index in the outermost array that the walk went through, or -1. */
+export type Visit = (value: Value | undefined, position: number) => boolean;
+
+/**
+ * Shows every value that a dotted path of a filter reaches: through arrays of documents, through indexes of arrays, and,
+ * with `traverse`, each element of an array at the end before the array itself. A document without the field shows
+ * `undefined`; elements of arrays that are no documents are passed over.
+ */
+export function walkPath(
+  doc: Doc | readonly Value[],
+  parts: readonly string[],
+  from: number,
+  traverse: boolean,
+  position: number,
+  visit: Visit,
+): boolean {
+  const last = parts.length - 1;
+  let current: Doc | readonly Value[] = doc;
+  for (let i = from; ; i++) {
+    const value: Value | undefined = current instanceof Doc ? current.get(parts[i]!) : elementAt(current, parts[i]!);
+    if (i === last) {
+      if (!traverse || !Array.isArray(value)) return visit(value, position);
+      for (let at = 0; at < value.length; at++) {
+        if (visit(value[at], position < 0 ? at : position)) return true;
+      }
+      return visit(value, position);
+    }
+    if (value instanceof Doc) current = value;
+    else if (Array.isArray(value)) return walkArray(value, parts, i + 1, traverse, position, visit);
+    else return visit(undefined, position);
+  }
+}
+
+/** Goes on inside an array: `parts[from]` is a field of its documents, or an index. */
+export function walkArray(
+  array: readonly Value[],
+  parts: readonly string[],
+  from: number,
+  traverse: boolean,
+  position: number,
+  visit: Visit,
+): boolean {
+  const part = parts[from]!;
+  const offset = arrayIndex(part);
+  for (let at = 0; at < array.length; at++) {
+    const element = array[at]!;
+    const here = position < 0 ? at : position;
+    if (element instanceof Doc && walkPath(element, parts, from, traverse, here, visit)) return true;
+    if (at !== offset) continue;
+    if (from === parts.length - 1) {
+      if (visit(element, position)) return true;
+    } else if (element instanceof Doc || Array.isArray(element)) {
+      if (walkPath(element, parts, from + 1, traverse, here, visit)) return true;
+    }
+  }
+  return false;
+}
+
+/** The index that a part of a path means, or -1: "0", "17", but not "00" or "-1". */
+export function arrayIndex(part: string): number {
+  const first = part.charCodeAt(0);
+  if (first < 0x30 || first > 0x39) return -1;
+  return /^(?:0|[1-9]\d{0,9})$/.test(part) ? Number(part) : -1;
+}
+
+function elementAt(array: readonly Value[], part: string): Value | undefined {
+  const index = arrayIndex(part);
+  return index < 0 ? undefined : array[index];
+}
