@@ -1,5 +1,5 @@
 // What the examples share: a small model, and an embedded engine with its design applied.
-import { decimal, defineModel, entity, get, list } from "keyfold";
+import { decimal, defineModel, describe, entity, get, list } from "keyfold";
 import { mongodb } from "keyfold/mongodb";
 import { startEngines } from "keyfold/testing";
 import { MongoClient } from "mongodb";
@@ -23,6 +23,7 @@ export async function start() {
   const engines = await startEngines({ mongodb: true });
   const client = new MongoClient(engines.mongodb.url);
   const adapter = mongodb(client.db("shop"));
+  await adapter.bind(describe(model)).apply({}); // as `keyfold apply` does
   return {
     engines,
     client,

@@ -4,11 +4,12 @@ import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { BSON, MongoClient } from "mongodb";
+import { runCorpus } from "./mongodb/corpus.mjs";
 import { NotSupported } from "./mongodb/operations.mjs";
 import { TestRun } from "./mongodb/runner.mjs";
 
 export const summary =
-  "mongodb/specifications: unified tests of CRUD, sessions, retryable reads and writes, indexes, collections, commands";
+  "mongodb/specifications: the BSON corpus; unified tests of CRUD, sessions, retryable reads and writes, indexes, collections, commands";
 export const engine = "mongodb";
 
 const suites = [
@@ -72,6 +73,7 @@ export async function* run(from, server) {
   const source = existsSync(join(from, "source")) ? join(from, "source") : from;
   const setup = new MongoClient(server.url);
   try {
+    yield* runCorpus(join(source, "bson-corpus/tests"), server.url);
     const facts = await serverOf(setup);
     for (const suite of suites) {
       if (!existsSync(join(source, suite))) throw new Error(`${suite} is not under ${source}`);
