@@ -1,4 +1,3 @@
-import type { Adapter } from "../adapters/port/adapter.js";
 import type { Capability } from "../adapters/port/capability.js";
 import type { Version } from "../adapters/port/outcome.js";
 import type { Consistency } from "../model/consistency.js";
@@ -194,10 +193,3 @@ export type Client<M extends AnyModel, C extends Capability> = ClientBase & {
     KeyOf<M["entities"][K]["$record"], M["entities"][K]["key"][number]>
   >;
 } & { readonly [K in keyof M["patterns"]]: PatternClient<M["entities"], M["patterns"][K], C> };
-
-/** The type of `connect`. */
-export type Connect<O> = <M extends AnyModel, C extends Capability>(
-  model: M,
-  adapter: Adapter<C>,
-  options?: O,
-) => Client<M, C>;

@@ -72,7 +72,8 @@ function invalid(): KeyfoldError {
 /** JSON holds text, booleans, null and arrays as they are; the rest is tagged, numbers too (NaN, -0, Infinity). */
 function toJson(value: CursorValue): unknown {
   if (value === null || typeof value === "string" || typeof value === "boolean") return value;
-  if (typeof value === "number") return Number.isFinite(value) && !Object.is(value, -0) ? value : { n: Object.is(value, -0) ? "-0" : String(value) };
+  if (typeof value === "number")
+    return Number.isFinite(value) && !Object.is(value, -0) ? value : { n: Object.is(value, -0) ? "-0" : String(value) };
   if (typeof value === "bigint") return { i: value.toString() };
   if (value instanceof Date) return { d: value.getTime() };
   if (value instanceof Uint8Array) return { b: toBase64Url(value) };
@@ -80,7 +81,8 @@ function toJson(value: CursorValue): unknown {
 }
 
 function fromJson(value: unknown): CursorValue {
-  if (value === null || typeof value === "string" || typeof value === "boolean" || typeof value === "number") return value;
+  if (value === null || typeof value === "string" || typeof value === "boolean" || typeof value === "number")
+    return value;
   if (Array.isArray(value)) return value.map(fromJson);
   const tagged = value as { n?: string; i?: string; d?: number; b?: string };
   if (tagged.n !== undefined) return Number(tagged.n);

@@ -29,9 +29,13 @@ export class Deadline {
 
   constructor(options: DeadlineOptions) {
     if (!(options.deadlineMs > 0)) {
-      throw new KeyfoldError("INPUT_INVALID", `deadlineMs must be a positive number, not ${String(options.deadlineMs)}`, {
-        fix: "Give the call at least a few milliseconds.",
-      });
+      throw new KeyfoldError(
+        "INPUT_INVALID",
+        `deadlineMs must be a positive number, not ${String(options.deadlineMs)}`,
+        {
+          fix: "Give the call at least a few milliseconds.",
+        },
+      );
     }
     this.#clock = options.clock ?? systemClock;
     this.#deadlineMs = options.deadlineMs;

@@ -4,6 +4,8 @@
  */
 
 const VERSION = Symbol.for("@@mdb.bson.version");
+/** bson 7 reads the type here, bson 6 at `_bsontype`. */
+const TYPE = Symbol.for("@@mdb.bson.type");
 
 /** A 64-bit integer. */
 export interface LongValue {
@@ -43,9 +45,13 @@ export function bsonValues(version: number): BsonValues {
 }
 
 function make(version: number): BsonValues {
-  class Value {
+  abstract class Value {
+    abstract get _bsontype(): string;
     get [VERSION](): number {
       return version;
+    }
+    get [TYPE](): string {
+      return this._bsontype;
     }
   }
   class Long extends Value {

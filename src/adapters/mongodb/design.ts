@@ -312,7 +312,7 @@ function differenceOf(planned: MongoIndex, stored: StoredIndex): string | undefi
   }
   if (stored.sparse === true) return "It is sparse: records without the field are not in it.";
   if (stored.hidden === true) return "It is hidden from the query planner.";
-  if (stored.collation !== undefined)
+  if (stored.collation !== undefined && stored.collation["locale"] !== "simple")
     return `It has a collation (${JSON.stringify(stored.collation["locale"] ?? stored.collation)}).`;
   if (stored.expireAfterSeconds !== undefined) return "It is a TTL index: MongoDB deletes records by it.";
   return undefined;

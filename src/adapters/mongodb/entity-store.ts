@@ -225,17 +225,13 @@ export class MongoEntityStore implements EntityStore {
     compiled: Compiled,
   ): Promise<WriteOutcome> {
     if (result.kind === "error") {
+      if (duplicateOf(result.thrown) === undefined) return failed(failureOf(result.thrown).error);
       const outcome = await this.#refused(result.thrown as Doc, record, write, compiled, result.resent);
       return outcome ?? this.#raced();
     }
     if (!result.mayHaveRun) return failed(result.error);
     const stored = await this.#stored(record, write, compiled).catch(() => undefined);
-    if (stored !== undefined) {
-      const outcome = this.#compare(record, stored, write, true);
-      if (outcome.kind === "applied" || outcome.kind === "unknown") return outcome;
-      if (outcome.reason === "present") return outcome;
-      return outcome;
-    }
+    if (stored !== undefined) return this.#compare(record, stored, write, true);
     // Absent now; the request may still be on its way.
     return unknown("The insert was sent and not answered, and the record is not there yet.", result.error);
   }
