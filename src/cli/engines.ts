@@ -5,6 +5,8 @@ import { didYouMean } from "./suggest.js";
 
 export interface EngineFacts {
   readonly engine: string;
+  /** Whether models can be planned for it and its databases opened; the others are only started by `dev`. */
+  readonly modelled: boolean;
   readonly usualPort: number;
   /** Beginnings of its URLs, without "://". */
   readonly schemes: readonly string[];
@@ -17,16 +19,27 @@ export interface EngineFacts {
 export const engineFacts: readonly EngineFacts[] = [
   {
     engine: "mongodb",
+    modelled: true,
     usualPort: 27017,
     schemes: ["mongodb", "mongodb+srv"],
     exampleUrl: "mongodb://127.0.0.1:27017/shop",
     // Both names are in wide use: the manuals' examples have MONGODB_URI, hosting services set MONGODB_URL.
     environment: (url) => ({ MONGODB_URL: url, MONGODB_URI: url }),
   },
+  {
+    engine: "redis",
+    modelled: false,
+    usualPort: 6379,
+    schemes: ["redis", "rediss"],
+    exampleUrl: "redis://127.0.0.1:6379",
+    environment: (url) => ({ REDIS_URL: url }),
+  },
 ];
 
+const modelled = engineFacts.filter((facts) => facts.modelled);
+
 /** Engines that a plan can be made for. */
-export const engineNames: readonly string[] = engineFacts.map(({ engine }) => engine);
+export const engineNames: readonly string[] = modelled.map(({ engine }) => engine);
 
 /** The engine with this name. */
 export function factsOf(engine: string): EngineFacts {
@@ -37,10 +50,10 @@ export function factsOf(engine: string): EngineFacts {
 
 /** The engine that a URL points to: by its beginning, or as `--engine` says. */
 export function engineOfUrl(url: string, named: string | undefined, option: string): EngineFacts {
-  const examples = `Write it as in ${engineFacts.map(({ exampleUrl }) => exampleUrl).join(", ")}.`;
+  const examples = `Write it as in ${modelled.map(({ exampleUrl }) => exampleUrl).join(", ")}.`;
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(url)?.[1]?.toLowerCase();
   if (scheme === undefined) throw new UsageError(`${option}: ${redact(url)} is not a URL`, examples);
-  const byScheme = engineFacts.find(({ schemes }) => schemes.includes(scheme));
+  const byScheme = modelled.find(({ schemes }) => schemes.includes(scheme));
   if (named === undefined) {
     if (byScheme === undefined)
       throw new UsageError(`${option}: no engine has URLs that begin with ${scheme}://`, examples);

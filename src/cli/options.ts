@@ -4,7 +4,7 @@ import { InvalidArgumentError, Option } from "commander";
 
 /** `--json`, worded for what the command prints. */
 export function jsonOption(what: string): Option {
-  return new Option("--json", `${what}; messages go to standard error`).default(false);
+  return new Option("--json", `${what}; messages go to standard error`);
 }
 
 /** A whole number within bounds. */

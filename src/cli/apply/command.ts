@@ -10,10 +10,10 @@ import { openTarget } from "../target.js";
 export interface ApplyOptions {
   readonly to: string;
   readonly engine?: string;
-  readonly dryRun: boolean;
-  readonly drop: boolean;
-  readonly strict: boolean;
-  readonly json: boolean;
+  readonly dryRun?: boolean;
+  readonly drop?: boolean;
+  readonly strict?: boolean;
+  readonly json?: boolean;
 }
 
 /** Runs the command; gives its exit code. */

@@ -15,9 +15,9 @@ export function applyCommand(outcome: Outcome): Command {
     .addOption(
       new Option("--engine <engine>", "engine of the URL, where its beginning does not say").choices([...engineNames]),
     )
-    .option("--dry-run", "only say what would be done", false)
-    .option("--drop", "drop indexes that the plan does not have, and make anew those that differ; never data", false)
-    .option("--strict", "apply nothing when a pattern cannot be served", false)
+    .option("--dry-run", "only say what would be done")
+    .option("--drop", "drop indexes that the plan does not have, and make anew those that differ; never data")
+    .option("--strict", "apply nothing when a pattern cannot be served")
     .addOption(jsonOption("print what was found and done as one JSON value"))
     .addHelpText(
       "after",

@@ -15,11 +15,11 @@ export function devCommand(outcome: Outcome): Command {
     .argument("[command...]", "after --: a command and its arguments")
     .usage("[options] [-- COMMAND...]")
     .option("--only <engines>", `start these alone, separated by commas: ${engineNames.join(", ")}`)
-    .option("--any-port", "take any free port, in place of the usual ones (the default with -- COMMAND)", false)
+    .option("--any-port", "take any free port, in place of the usual ones (the default with -- COMMAND)")
     .option("--host <address>", "listen on this address; any other than loopback needs --auth", "127.0.0.1")
     .option("--auth <user:password>", "ask clients for these credentials")
     .option("--data <dir>", "keep the data in this folder (default: in memory, gone at the end)")
-    .option("--env", "print the variables that drivers read, as lines for a shell or an .env file", false)
+    .option("--env", "print the variables that drivers read, as lines for a shell or an .env file")
     .addOption(jsonOption("print one line of JSON, engine to URL, when all of them accept connections"));
   for (const name of engineNames) {
     command.addOption(

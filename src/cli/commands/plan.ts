@@ -16,9 +16,9 @@ export function planCommand(outcome: Outcome): Command {
         .choices([...engineNames])
         .default(engineNames.length === 1 ? engineNames[0] : undefined),
     )
-    .option("--grants", "print the least rights that the client and apply need, in place of the plan", false)
+    .option("--grants", "print the least rights that the client and apply need, in place of the plan")
     .option("--database <name>", "for --grants: name of the database", "shop")
-    .option("--strict", "exit 1 when a pattern cannot be served, too", false)
+    .option("--strict", "exit 1 when a pattern cannot be served, too")
     .addOption(jsonOption("print the plan as JSON, the same bytes for the same model"))
     .addHelpText(
       "after",

@@ -25,7 +25,7 @@ export function queryCommand(outcome: Outcome): Command {
       ]),
     )
     .option("--max-staleness-ms <ms>", "for --consistency bounded: how far behind the answer may be", wholeNumber(1))
-    .option("--explain", "print the request and what the engine says about it, in place of records", false)
+    .option("--explain", "print the request and what the engine says about it, in place of records")
     .addOption(jsonOption("print records as NDJSON: dates in ISO 8601, decimals and 64-bit integers as strings"))
     .addHelpText(
       "after",

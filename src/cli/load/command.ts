@@ -19,7 +19,7 @@ export interface LoadCommandOptions {
   readonly rejects?: string;
   readonly batch: number;
   readonly inFlight: number;
-  readonly json: boolean;
+  readonly json?: boolean;
 }
 
 /** Runs the command; gives its exit code. */

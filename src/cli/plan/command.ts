@@ -11,10 +11,10 @@ import { note, painter, print } from "../output/terminal.js";
 
 export interface PlanOptions {
   readonly engine?: string;
-  readonly grants: boolean;
+  readonly grants?: boolean;
   readonly database: string;
-  readonly strict: boolean;
-  readonly json: boolean;
+  readonly strict?: boolean;
+  readonly json?: boolean;
 }
 
 const grants: { readonly [E in PlannedEngine]: (plan: Extract<Plan, { engine: E }>, database: string) => string } = {

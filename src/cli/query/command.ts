@@ -17,8 +17,8 @@ export interface QueryOptions {
   readonly limit?: number;
   readonly consistency?: Consistency;
   readonly maxStalenessMs?: number;
-  readonly explain: boolean;
-  readonly json: boolean;
+  readonly explain?: boolean;
+  readonly json?: boolean;
 }
 
 /** A pattern of a client whose types are known only at run time. */

@@ -1,0 +1,172 @@
+/** `keyfold demo`: a model, a database, real-looking events in, answers out. */
+
+import { existsSync } from "node:fs";
+import { relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { DesignState } from "../../adapters/port/adapter.js";
+import { connect } from "../../client/connect.js";
+import { startEngines } from "../../testing/start.js";
+import { EXIT_OK, EXIT_WRONG } from "../errors.js";
+import { type Input, openInput } from "../load/input.js";
+import { type LoadCounts, type LoadTarget, load } from "../load/load.js";
+import type { Reject } from "../load/rejects.js";
+import { loadModelFile, type ModelFile } from "../model-file.js";
+import { startProgress } from "../output/progress.js";
+import { painter, print } from "../output/terminal.js";
+import { openTarget, type Target } from "../target.js";
+import { ask } from "./ask.js";
+import { generateLines } from "./generate.js";
+import { type DemoResult, duration } from "./result.js";
+import { show } from "./show.js";
+
+export interface DemoOptions {
+  readonly lines: number;
+  readonly seed: number;
+  readonly to?: string;
+  readonly json?: boolean;
+}
+
+/** The model ships with the package: the example is the one source of it. */
+const MODEL = fileURLToPath(new URL("../../../examples/online-retail/model.ts", import.meta.url));
+
+/** Runs the demo; gives its exit code. */
+export async function demo(file: string | undefined, options: DemoOptions): Promise<number> {
+  const begun = performance.now();
+  const say = async (text: string): Promise<void> => {
+    if (!options.json) await print(text);
+  };
+  const paint = painter(process.stdout);
+  const input = file === undefined ? generated(options) : await openInput(file);
+  const source = file ?? `${options.lines.toLocaleString("en")} made-up lines (seed ${options.seed})`;
+  await say(
+    `\n${paint("bold", "keyfold demo")} ${paint("dim", "·")} the invoice lines of an online shop: ${source}\n\n`,
+  );
+
+  const model = await loadModelFile(MODEL);
+  const started = performance.now();
+  const engines = options.to === undefined ? await startEngines({ mongodb: true, beside: true }) : undefined;
+  const url = options.to ?? `${(engines as NonNullable<typeof engines>).mongodb.url.replace(/\/?$/, "/")}demo`;
+  const engineMs = performance.now() - started;
+  const step = (name: string, text: string, ms: number): Promise<void> =>
+    say(`  ${paint("green", "✓")} ${name.padEnd(7)} ${text} ${paint("dim", `· ${duration(ms)}`)}\n`);
+  try {
+    const target = await openTarget(url, undefined, "--to");
+    try {
+      const patterns = Object.keys(model.data.patterns).length;
+      await step("model", `${shownPath(MODEL)}: entity line, ${patterns} access patterns`, started - begun);
+      await step(
+        "engine",
+        `${options.to === undefined ? "embedded MongoDB engine" : "MongoDB"} at ${target.shownUrl}`,
+        engineMs,
+      );
+      const { design, applyMs } = await apply(model, target);
+      await step("apply", `${design.collections} collection, ${design.indexes} indexes`, applyMs);
+
+      const client = connect(model.model, target.adapter);
+      await client.$ready;
+      const rejects: Reject[] = [];
+      const loaded = await loadLines(
+        client as unknown as Record<string, LoadTarget>,
+        model,
+        input,
+        rejects,
+        file === undefined ? options.lines : undefined,
+      );
+      const { counts, ms } = loaded;
+      const rowsPerSecond = Math.round((1_000 * (counts.inserted + counts.present)) / ms);
+      await step(
+        "load",
+        `${paint("bold", counts.inserted.toLocaleString("en"))} lines${counts.present > 0 ? `, ${counts.present.toLocaleString("en")} there already` : ""}${
+          counts.rejected > 0 ? `, ${counts.rejected.toLocaleString("en")} rejected` : ""
+        }, ${rowsPerSecond.toLocaleString("en")} a second`,
+        ms,
+      );
+      const answers = await ask(client as unknown as Parameters<typeof ask>[0]);
+      await client.$close();
+      const result: DemoResult = {
+        source,
+        model: shownPath(MODEL),
+        url: target.shownUrl,
+        embedded: options.to === undefined,
+        engineMs,
+        design,
+        applyMs,
+        load: { ...counts, ms, rowsPerSecond },
+        rejects: rejects.slice(0, 10),
+        answers,
+        totalMs: performance.now() - begun,
+      };
+      if (options.json) await print(`${JSON.stringify(result)}\n`);
+      else await print(show(result, paint));
+      return counts.rejected > 0 ? EXIT_WRONG : EXIT_OK;
+    } finally {
+      await target.close();
+    }
+  } finally {
+    await engines?.close();
+  }
+}
+
+async function apply(model: ModelFile, target: Target): Promise<{ design: DemoResult["design"]; applyMs: number }> {
+  const from = performance.now();
+  const store = target.adapter.bind(model.data);
+  const state: DesignState = await store.apply({});
+  await store.close();
+  const number = (kind: string): number =>
+    state.items.filter((item) => item.kind === kind && item.state !== "extra").length;
+  return { design: { collections: number("collection"), indexes: number("index") }, applyMs: performance.now() - from };
+}
+
+async function loadLines(
+  client: Record<string, LoadTarget>,
+  model: ModelFile,
+  input: Input,
+  rejects: Reject[],
+  lines: number | undefined,
+): Promise<{ counts: LoadCounts; ms: number }> {
+  const progress = await startProgress(
+    {
+      bar: "    load    {bar} {percentage}% · {rows} lines · {rate} a second",
+      noTotal: "    load    {rows} lines · {rate} a second",
+    },
+    lines ?? input.totalBytes,
+  );
+  const from = performance.now();
+  try {
+    const counts = await load(client["line"] as LoadTarget, input, {
+      entity: model.data.entities["line"]!,
+      mapping: model.mappings["line"] ?? {},
+      format: "csv",
+      rejects: {
+        async write(more) {
+          rejects.push(...more.slice(0, 10));
+        },
+        async close() {},
+      },
+      onProgress: (now) => {
+        const done = now.inserted + now.present + now.rejected;
+        const rate = Math.round((1_000 * done) / Math.max(1, performance.now() - from));
+        progress.update(lines === undefined ? input.bytesRead() : done, {
+          rows: done.toLocaleString("en"),
+          rate: rate.toLocaleString("en"),
+        });
+      },
+    });
+    return { counts, ms: performance.now() - from };
+  } finally {
+    progress.stop();
+  }
+}
+
+function generated(options: DemoOptions): Input {
+  async function* chunks(): AsyncGenerator<Buffer> {
+    yield* generateLines(options);
+  }
+  return { chunks: chunks(), totalBytes: undefined, bytesRead: () => 0 };
+}
+
+/** A path as a person would write it from here. */
+function shownPath(path: string): string {
+  const short = relative(process.cwd(), path);
+  return short.length < path.length && existsSync(short) ? short : path;
+}
