@@ -8,6 +8,7 @@ import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { cassandraCommand } from "./cassandra.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const execute = promisify(execFile);
@@ -91,7 +92,7 @@ async function trixieLibraries(dir) {
 
 const trixieLib = (dir) => join(dir, "glibc", "usr", "lib", "x86_64-linux-gnu");
 
-/** @type {Record<string, { summary: string, port: number, url: (port: number) => string, install: (dir: string) => Promise<void>, command: (context: { dir: string, data: string, port: number }) => { file: string, args: string[], cwd?: string, env?: Record<string, string> } }>} */
+/** @type {Record<string, { summary: string, port: number, url: (port: number) => string, install: (dir: string) => Promise<void>, command: (context: { dir: string, data: string, port: number }) => { file: string, args: string[], cwd?: string, env?: Record<string, string> } | Promise<object> }>} */
 export const recipes = {
   mongodb: {
     summary: "MongoDB's own engine (a development build of 9.0, SSPL), put on a port",
@@ -123,6 +124,15 @@ export const recipes = {
       file: jdk("java"),
       args: ["-Xmx512m", "-cp", `${join(dir, "classes")}:${join(dir, "lib/*")}`, "MongoJava", String(port)],
     }),
+  },
+  cassandra: {
+    summary: "Apache Cassandra 5.0, one node (Apache-2.0; wants a JDK 17, JAVA_HOME names it)",
+    port: 9042,
+    url: (port) => `cassandra://127.0.0.1:${port}?dc=datacenter1`,
+    install: (dir) => maven(dir, ["org.apache.cassandra:cassandra-all:5.0.9"]),
+    // Nodes talk to each other on a port of their own; one node alone still opens it.
+    command: ({ dir, data, port }) =>
+      cassandraCommand(jdk("java"), join(dir, "lib"), data, port, port === 7000 ? 7001 : 7000),
   },
   redis: {
     summary: "Redis 8.2 (RSAL, SSPL or AGPL)",

@@ -35,7 +35,7 @@ export async function startRealEngine(name, { port = 0, data, log = () => {} } =
   const chosenPort = port === 0 ? await freePort() : port;
   const folder = data === undefined ? await mkdtemp(join(tmpdir(), `keyfold-${name}-`)) : resolve(data);
   await mkdir(folder, { recursive: true });
-  const { file, args, cwd, env } = recipe.command({ dir, data: folder, port: chosenPort });
+  const { file, args, cwd, env } = await recipe.command({ dir, data: folder, port: chosenPort });
   const child = spawn(file, args, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
   const output = [];
   for (const stream of [child.stdout, child.stderr])

@@ -21,7 +21,7 @@ function rssOf(pid: number | undefined): number | undefined {
 
 async function withEngine(work: (port: number, client: MongoClient) => Promise<void>): Promise<void> {
   const engines = await startEngines({ mongodb: true, beside: true });
-  const client = new MongoClient(engines.mongodb.url, { serverSelectionTimeoutMS: 2_000 });
+  const client = new MongoClient(engines.mongodb.url, { serverSelectionTimeoutMS: 2_000, bsonRegExp: true });
   try {
     await work(engines.mongodb.port, client);
     // It lives, still answers others, and has not grown without bound.

@@ -1,0 +1,101 @@
+// One Apache Cassandra node from its published jars: a configuration, and the start line that its own scripts would make.
+import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+/** Packages of the JDK that Cassandra reaches into (its jvm17-server.options). */
+const exported = [
+  "java.base/jdk.internal.misc",
+  "java.management.rmi/com.sun.jmx.remote.internal.rmi",
+  "java.rmi/sun.rmi.registry",
+  "java.rmi/sun.rmi.server",
+  "java.sql/java.sql",
+  "java.base/java.lang.ref",
+  "jdk.unsupported/sun.misc",
+  "jdk.attach/sun.tools.attach",
+];
+const opened = [
+  "java.base/java.io",
+  "java.base/java.lang",
+  "java.base/java.lang.module",
+  "java.base/java.nio",
+  "java.base/java.util",
+  "java.base/java.util.concurrent",
+  "java.base/java.util.concurrent.atomic",
+  "java.base/jdk.internal.loader",
+  "java.base/jdk.internal.math",
+  "java.base/jdk.internal.module",
+  "java.base/jdk.internal.ref",
+  "java.base/jdk.internal.reflect",
+  "java.base/jdk.internal.util.jar",
+  "java.base/sun.nio.ch",
+  "java.management/com.sun.jmx.mbeanserver",
+  "jdk.management/com.sun.management.internal",
+];
+
+/** Small, and safe under SIGKILL: an acknowledged write is in the commit log. */
+const settings = (port, storagePort) => `cluster_name: keyfold test
+num_tokens: 1
+initial_token: '0'
+auto_bootstrap: false
+partitioner: org.apache.cassandra.dht.Murmur3Partitioner
+endpoint_snitch: SimpleSnitch
+seed_provider:
+  - class_name: org.apache.cassandra.locator.SimpleSeedProvider
+    parameters:
+      - seeds: 127.0.0.1
+listen_address: 127.0.0.1
+rpc_address: 127.0.0.1
+storage_port: ${storagePort}
+native_transport_port: ${port}
+start_native_transport: true
+commitlog_sync: batch
+commitlog_segment_size: 16MiB
+commitlog_total_space: 256MiB
+commitlog_disk_access_mode: legacy
+memtable_heap_space: 96MiB
+memtable_offheap_space: 64MiB
+file_cache_size: 32MiB
+key_cache_size: 16MiB
+concurrent_compactors: 1
+materialized_views_enabled: true
+auto_snapshot: false
+`;
+
+/** The start line of a node over these jars. */
+export async function cassandraCommand(java, lib, data, port, storagePort) {
+  const conf = join(data, "conf");
+  await mkdir(join(conf, "triggers"), { recursive: true });
+  await writeFile(join(conf, "cassandra.yaml"), settings(port, storagePort));
+  await writeFile(
+    join(conf, "logback.xml"),
+    `<configuration><appender name="file" class="ch.qos.logback.core.FileAppender"><file>${join(data, "system.log")}</file>` +
+      `<encoder><pattern>%-5level %date{ISO8601} %msg%n</pattern></encoder></appender>` +
+      `<root level="INFO"><appender-ref ref="file"/></root></configuration>`,
+  );
+  const jars = (await readdir(lib)).filter((file) => file.endsWith(".jar"));
+  const agent = jars.find((file) => file.startsWith("jamm-"));
+  return {
+    file: java,
+    cwd: data,
+    args: [
+      ...(agent === undefined ? [] : [`-javaagent:${join(lib, agent)}`]),
+      ...["-Xms512m", "-Xmx512m", "-Xss384k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"],
+      ...exported.map((name) => `--add-exports=${name}=ALL-UNNAMED`),
+      ...opened.map((name) => `--add-opens=${name}=ALL-UNNAMED`),
+      "-Djdk.attach.allowAttachSelf=true",
+      "-Djava.net.preferIPv4Stack=true",
+      `-Djava.io.tmpdir=${data}`,
+      `-Djna.tmpdir=${data}`,
+      `-Dcassandra.config=file://${join(conf, "cassandra.yaml")}`,
+      `-Dcassandra.storagedir=${data}`,
+      `-Dcassandra.triggers_dir=${join(conf, "triggers")}`,
+      `-Dlogback.configurationFile=${join(conf, "logback.xml")}`,
+      "-Dcassandra-foreground=yes",
+      "-Dcassandra.superuser_setup_delay_ms=0",
+      "-Dcassandra.skip_wait_for_gossip_to_settle=0",
+      "-Dcassandra.ring_delay_ms=1",
+      ...["-cp", jars.map((file) => join(lib, file)).join(":")],
+      "org.apache.cassandra.service.CassandraDaemon",
+    ],
+  };
+}
