@@ -76,3 +76,8 @@ export interface Store {
 export function after(prefix: string): string {
   return `${prefix}\xff`;
 }
+
+/** The bound just below every key that begins with `prefix`, for keys that never go on with byte 0x00. */
+export function before(prefix: string): string {
+  return `${prefix}\x01`;
+}

@@ -1,7 +1,7 @@
 import { Doc, int32 } from "../bson/doc.js";
 import type { Value } from "../bson/values.js";
 import { compileProjection } from "../data/language.js";
-import { deleteMany, updateMany } from "../data/modify.js";
+import { updateMany } from "../data/modify.js";
 import { checkCollectionName } from "../data/namespace.js";
 import { Query } from "../data/query.js";
 import type { StatementResult } from "../data/sessions.js";

@@ -1,4 +1,4 @@
-import { after, type Tree } from "../../storage/store.js";
+import { after, before, type Tree } from "../../storage/store.js";
 import { Doc, int32 } from "../bson/doc.js";
 import { nameEnd, valueSize } from "../bson/raw.js";
 import type { Value } from "../bson/values.js";
@@ -68,7 +68,7 @@ export class Index {
 
   /** The record that has this key, other than `own`, where the index is unique. */
   conflict(key: string, own: string | undefined): string | undefined {
-    let found = this.tree.first(key, after(key));
+    let found = this.tree.first(before(key), after(key));
     if (found === undefined) return undefined;
     let id = found.slice(-recordIdLength);
     if (id === own) {

@@ -75,7 +75,7 @@ export class Query implements DocumentSource {
         ? { access: { kind: "eof" }, sorted: true, exact: true, rejected: [], sort: undefined }
         : idKey !== undefined
           ? { access: { kind: "idhack", key: idKey }, sorted: true, exact: true, rejected: [], sort: undefined }
-          : planQuery(collection, { ...spec, sort: spec.sort, matcher: this.matcher });
+          : planQuery(collection, spec);
     this.#deadline = context.deadline;
     this.execution =
       collection === undefined

@@ -48,7 +48,7 @@ export class TtlMonitor {
           // The bytes right behind a date's own: keys of older and of equal dates are below.
           const last = encodeValue(new DateTime(Math.max(now - seconds * 1000, -8.64e15)));
           const range = descending
-            ? { from: inverted(last), to: `${inverted(floor)}\xff` }
+            ? { from: inverted(last), to: String.fromCharCode(inverted(floor).charCodeAt(0) + 1) }
             : { from: floor, to: `${last}\xff` };
           const found = new Set<string>();
           const cursor = index.tree.scan(range);
