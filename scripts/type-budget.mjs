@@ -84,7 +84,7 @@ function keyfoldProgram(lib, n, used) {
   }
   model += `export default defineModel({ entities: { ${entities.join(", ")} }, patterns: {\n${patterns.join(",\n")}\n}, workload: {\n${workload.join(",\n")}\n} });\n`;
   if (!used) return { "model.ts": model };
-  let use = `import type { Adapter } from "${lib}/index.js";\nimport type { MongoDB } from "${lib}/adapters/port/capability.js";\nimport type { Connect } from "${lib}/client/types.js";\nimport model from "./model.js";\ndeclare const connect: Connect<object>;\ndeclare const adapter: Adapter<MongoDB>;\nexport const shop = connect(model, adapter);\n`;
+  let use = `import { type Adapter, connect } from "${lib}/index.js";\nimport type { MongoDB } from "${lib}/adapters/port/capability.js";\nimport model from "./model.js";\ndeclare const adapter: Adapter<MongoDB>;\nexport const shop = connect(model, adapter);\n`;
   for (let i = 0; i < n; i++) {
     use += `export async function use${i}() {
   await shop.e${i}.insert({ seq${i}: 1, invoiceNo: "a", stockCode: "b", quantity: 1, unitPrice: "2.550", total: "2.550", at: new Date(), country: "UK" });

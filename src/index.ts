@@ -6,6 +6,8 @@
 export type { Adapter, Position, RecordData } from "./adapters/port/adapter.js";
 export type { Capability } from "./adapters/port/capability.js";
 export type { Version } from "./adapters/port/outcome.js";
+export type { FieldSource, Mapping, SourceRow } from "./cli/load/mapping.js";
+export { type ConnectOptions, connect } from "./client/connect.js";
 export type {
   CallOptions,
   CannotServe,
@@ -31,7 +33,6 @@ export type {
   WriteOptions,
   Written,
 } from "./client/types.js";
-export type { FieldSource, Mapping, SourceRow } from "./cli/load/mapping.js";
 export { type Issue, KeyfoldError, type KeyfoldErrorCode, type KeyfoldErrorDetails } from "./internal/errors.js";
 export { type Bucket, type BucketUnit, day, hour, month } from "./model/bucket.js";
 export type { AtMost, Consistency } from "./model/consistency.js";

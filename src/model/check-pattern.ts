@@ -194,7 +194,8 @@ class PatternCheck {
     }
     const params = new Map<string, By>();
     for (const part of by) {
-      if (params.has(part.param) || ["from", "to"].includes(part.param)) {
+      const other = params.get(part.param);
+      if ((other !== undefined && other.field !== part.field) || ["from", "to"].includes(part.param)) {
         this.#add(
           "param-repeats",
           ["by"],

@@ -1,7 +1,14 @@
 /** What the types infer. Compiled by types.test.ts and by `npm run typecheck`; never run. */
 import type { MongoDB } from "../../src/adapters/port/capability.js";
-import type { Connect } from "../../src/client/types.js";
-import type { Adapter, Client, Consistency, Decimal, Page, VersionedRecord } from "../../src/index.js";
+import {
+  type Adapter,
+  type Client,
+  type Consistency,
+  connect,
+  type Decimal,
+  type Page,
+  type VersionedRecord,
+} from "../../src/index.js";
 import model from "./model.js";
 
 /** Engines with less than MongoDB, and with more. */
@@ -14,7 +21,6 @@ export interface Text {
   readonly serves: { get: "eventual"; listByKey: "eventual"; list: "eventual"; top: "eventual"; search: "eventual" };
 }
 
-declare const connect: Connect<object>;
 declare const mongodb: Adapter<MongoDB>;
 declare const table: Adapter<Table>;
 declare const text: Adapter<Text>;
