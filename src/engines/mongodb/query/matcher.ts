@@ -1,4 +1,4 @@
-import { compileExpression, createEnvironment } from "../aggregation/expressions/compile.js";
+import { compileExpression, createEnvironment, type Environment } from "../aggregation/expressions/compile.js";
 import { isTrue } from "../aggregation/expressions/expression.js";
 import { Doc, readArray, readValue } from "../bson/doc.js";
 import { BsonType, bytesOfName, findElement, nameEnd, valueSize } from "../bson/raw.js";
@@ -24,6 +24,8 @@ export interface FilterOptions {
   readonly now?: (() => number) | undefined;
   /** The variables of the command's `let`. */
   readonly vars?: Doc | undefined;
+  /** Inside a pipeline: the names and values that `$expr` may use; then the two above are not looked at. */
+  readonly environment?: Environment | undefined;
 }
 
 /** A compiled filter. */
@@ -106,10 +108,12 @@ function compileNode(node: FilterNode, options: FilterOptions): Test {
     case "always":
       return () => node.value;
     case "expr": {
-      const { scope, variables } = createEnvironment({
-        let: options.vars,
-        ...(options.now === undefined ? {} : { now: new DateTime(options.now()) }),
-      });
+      const { scope, variables } =
+        options.environment ??
+        createEnvironment({
+          let: options.vars,
+          ...(options.now === undefined ? {} : { now: new DateTime(options.now()) }),
+        });
       const expression = compileExpression(node.expression, scope);
       return (doc) => isTrue(expression.evaluate(doc, variables));
     }

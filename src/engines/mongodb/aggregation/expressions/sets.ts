@@ -1,0 +1,110 @@
+import { compareValues, bsonTypeName as typeNameOf } from "../../bson/compare.js";
+import type { Value } from "../../bson/values.js";
+import { mongoError } from "../../errors.js";
+import { ValueSet } from "../value-set.js";
+import { binary, type ExpressionOperator, isNullish, isTrue, type Result, unary, variadic } from "./expression.js";
+
+function union(operands: Result[]): Result {
+  const all = new ValueSet();
+  for (const each of operands) {
+    if (isNullish(each)) return null;
+    if (!Array.isArray(each)) {
+      throw mongoError(17043, `All operands of $setUnion must be arrays. One argument is of type: ${typeNameOf(each)}`);
+    }
+    for (const element of each) all.add(element);
+  }
+  return all.values().sort(compareValues);
+}
+
+function intersection(operands: Result[]): Result {
+  let common: ValueSet | undefined;
+  for (const each of operands) {
+    if (isNullish(each)) return null;
+    if (!Array.isArray(each)) {
+      throw mongoError(
+        17047,
+        `All operands of $setIntersection must be arrays. One argument is of type: ${typeNameOf(each)}`,
+      );
+    }
+    const here = ValueSet.of(each);
+    const next = new ValueSet();
+    if (common === undefined) for (const element of each) next.add(element);
+    else for (const element of common.values()) if (here.has(element)) next.add(element);
+    common = next;
+  }
+  return (common?.values() ?? []).sort(compareValues);
+}
+
+function difference(left: Result, right: Result): Result {
+  if (isNullish(left) || isNullish(right)) return null;
+  if (!Array.isArray(left)) {
+    throw mongoError(
+      17048,
+      `both operands of $setDifference must be arrays. First argument is of type: ${typeNameOf(left)}`,
+    );
+  }
+  if (!Array.isArray(right)) {
+    throw mongoError(
+      17049,
+      `both operands of $setDifference must be arrays. Second argument is of type: ${typeNameOf(right)}`,
+    );
+  }
+  const seen = ValueSet.of(right);
+  return left.filter((element) => seen.add(element));
+}
+
+function equalSets(operands: Result[]): Result {
+  const sets = operands.map((each, i) => {
+    if (!Array.isArray(each)) {
+      throw mongoError(
+        5887502,
+        `All operands of $setEquals must be arrays. ${i + 1}-th argument is of type: ${typeNameOf(each)}`,
+      );
+    }
+    return ValueSet.of(each);
+  });
+  const [first, ...rest] = sets;
+  return rest.every((each) => each.size === first!.size && each.values().every((element) => first!.has(element)));
+}
+
+function isSubset(left: Result, right: Result): Result {
+  if (!Array.isArray(left)) {
+    throw mongoError(
+      17046,
+      `both operands of $setIsSubset must be arrays. First argument is of type: ${typeNameOf(left)}`,
+    );
+  }
+  if (!Array.isArray(right)) {
+    throw mongoError(
+      17042,
+      `both operands of $setIsSubset must be arrays. Second argument is of type: ${typeNameOf(right)}`,
+    );
+  }
+  const within = ValueSet.of(right);
+  return left.every((element) => within.has(element));
+}
+
+function truth(name: string, code: number, value: Result, all: boolean): Result {
+  if (!Array.isArray(value)) {
+    throw mongoError(code, `${name}'s argument must be an array, but is ${typeNameOf(value)}`);
+  }
+  return all ? value.every((each: Value) => isTrue(each)) : value.some((each: Value) => isTrue(each));
+}
+
+/** The operators that read arrays as sets. */
+export const setOperators: readonly ExpressionOperator[] = [
+  unary("$allElementsTrue", "Whether no element of a set is false.", (value) =>
+    truth("$allElementsTrue", 17040, value, true),
+  ),
+  unary("$anyElementTrue", "Whether an element of a set is true.", (value) =>
+    truth("$anyElementTrue", 17041, value, false),
+  ),
+  binary("$setDifference", "The elements of the first set that are not in the second.", difference),
+  variadic("$setEquals", "Whether sets have the same distinct elements.", equalSets, {
+    count: 2,
+    error: (found) => mongoError(17045, `$setEquals needs at least two arguments had: ${found}`),
+  }),
+  variadic("$setIntersection", "The elements that all sets have.", intersection),
+  binary("$setIsSubset", "Whether all elements of the first set are in the second.", isSubset),
+  variadic("$setUnion", "The elements of all sets.", union),
+];
