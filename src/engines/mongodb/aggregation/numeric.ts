@@ -16,7 +16,7 @@ export function toInt64(value: Value | undefined): bigint | undefined {
   if (value instanceof Int32) return BigInt(value.value);
   if (typeof value === "bigint") return value;
   if (typeof value === "number") {
-    if (!Number.isInteger(value) || value < -9223372036854775808 || value >= 9223372036854775808) return undefined;
+    if (!Number.isInteger(value) || value < -(2 ** 63) || value >= 2 ** 63) return undefined;
     return BigInt(value);
   }
   if (value instanceof Decimal128 && isIntegerDecimal(value)) {

@@ -1,6 +1,6 @@
 import { Doc } from "../bson/doc.js";
 import { DateTime, type Value } from "../bson/values.js";
-import { mongoError, typeMismatch } from "../errors.js";
+import { invalidNamespace, mongoError, typeMismatch } from "../errors.js";
 import { createEnvironment, type Environment } from "./expressions/compile.js";
 import type { InnerPipeline, PipelinePlace, Stage, StageContext } from "./stages/stage.js";
 import { pipelineStages, unknownStage } from "./stages/table.js";
@@ -130,6 +130,9 @@ function compileStages(stages: readonly Value[], context: StageContext): Written
     }
     if (definition.onlyFirst === true && i > 0) {
       throw mongoError(40602, `${name} is only valid as the first stage in a pipeline`);
+    }
+    if (name === "$documents" && context.place === "top" && context.collection !== undefined) {
+      throw invalidNamespace("'$documents' can only be run with database or cluster-level aggregation {aggregate: 1}");
     }
     const compiled = definition.compile(argument, context);
     return { name, stages: Array.isArray(compiled) ? compiled : [compiled] };

@@ -58,7 +58,7 @@ export function showDouble(value: number): string {
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
   if (value === 0) return "0";
   const exponent = Math.floor(Math.log10(Math.abs(value)));
-  if (exponent < -5 || exponent >= 6) {
+  if (exponent < -4 || exponent >= 6) {
     const [digits, power] = value.toExponential(5).split("e") as [string, string];
     const sign = power.startsWith("-") ? "-" : "+";
     return `${digits.replace(/\.?0+$/, "")}e${sign}${power.slice(1).padStart(2, "0")}`;
@@ -71,7 +71,7 @@ export function doubleText(value: number): string {
   if (Object.is(value, -0)) return "-0";
   if (!Number.isFinite(value)) return String(value);
   const exponent = value === 0 ? 0 : Number(value.toExponential().split("e")[1]);
-  if (exponent >= -5 && exponent < 17) return String(value);
+  if (exponent >= -4 && exponent < 17) return String(value);
   const [digits, power] = value.toExponential().split("e") as [string, string];
   return `${digits}e${power[0]}${power.slice(1).padStart(2, "0")}`;
 }

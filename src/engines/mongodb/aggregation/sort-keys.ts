@@ -1,12 +1,13 @@
-import { Doc } from "../bson/doc.js";
+import { Doc, int32 } from "../bson/doc.js";
 import { isNumber, toDouble } from "../bson/numbers.js";
 import { mongoError } from "../errors.js";
 import { compileSort, type SortKey } from "../query/sort.js";
 import { parsePath } from "./expressions/field-path.js";
 import { showValue } from "./show.js";
 
-/** Refuses what `$sort` refuses. */
-export function checkSort(spec: Doc): void {
+/** The specification of a `$sort` with directions of 1 and -1; refuses what `$sort` refuses. */
+export function normalSort(spec: Doc): Doc {
+  const normal = new Doc();
   if (spec.isEmpty) throw mongoError(15976, "$sort stage must have at least one sort key");
   for (const [name, value] of spec) {
     if (value instanceof Doc) {
@@ -22,8 +23,10 @@ export function checkSort(spec: Doc): void {
       throw mongoError(15975, "$sort key ordering must be 1 (for ascending) or -1 (for descending)");
     }
     parsePath(name);
+    normal.set(name, int32(direction));
   }
   if (spec.size > 32) throw mongoError(13103, "too many sort keys");
+  return normal;
 }
 
 /** A thing to be sorted with its keys, and its place before. */
@@ -39,12 +42,14 @@ export interface StableOrder {
   compare(a: Keyed<unknown>, b: Keyed<unknown>): number;
 }
 
-/** Compiles the specification of a sort stage, checked by {@link checkSort}. */
+/** Compiles the specification of a sort stage. */
 export function stableOrder(spec: Doc): StableOrder {
-  checkSort(spec);
-  const order = compileSort(spec);
+  const normal = normalSort(spec);
+  const order = compileSort(normal);
+  // By `_id` alone an array is sorted as a whole, as MongoDB's index on it would: it occurs behind a `$group`.
+  const byId = normal.size === 1 && normal.has("_id");
   return {
-    keyOf: order.keyOf,
+    keyOf: byId ? (doc) => [doc.get("_id") ?? null] : order.keyOf,
     compare: (a, b) => order.compareKeys(a.keys, b.keys) || a.order - b.order,
   };
 }

@@ -145,7 +145,8 @@ function combine(text: string, found: Found, zone: TimeZone, zoneGiven: boolean)
   if (found.isoYear !== undefined) {
     days = daysFromIsoWeek(found.isoYear, found.isoWeek ?? 1, found.isoDay ?? 1);
   } else if (found.year !== undefined && found.dayOfYear !== undefined) {
-    days = daysFromCivil(found.year, 1, 1) + found.dayOfYear - 1;
+    // MongoDB counts the days that it reads from 0, those that it writes from 1.
+    days = daysFromCivil(found.year, 1, 1) + found.dayOfYear;
   } else {
     if (found.year === undefined || found.month === undefined || found.day === undefined) throw incomplete(text);
     if (found.month < 1 || found.month > 12 || found.day < 1 || found.day > daysInMonth(found.year, found.month)) {

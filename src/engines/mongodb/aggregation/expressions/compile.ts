@@ -148,6 +148,9 @@ function compileReference(text: string, scope: Scope): Expression {
       return constant(undefined);
     case "NOW":
       return path.length === 0 ? { evaluate: (_root, vars) => vars.now } : constant(undefined);
+    case "USER_ROLES":
+      // The engine knows no roles.
+      return constant(path.length === 0 ? [] : undefined);
     case "CLUSTER_TIME":
       return {
         evaluate: (_root, vars) => {

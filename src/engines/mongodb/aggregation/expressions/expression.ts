@@ -98,6 +98,14 @@ export class Scope {
     this.#shared.deferred.push(error);
   }
 
+  /** Runs `compile`, forgetting the errors of constant parts: they are in a place that is never evaluated. */
+  withoutDeferred<T>(compile: () => T): T {
+    const kept = this.#shared.deferred.length;
+    const result = compile();
+    this.#shared.deferred.length = kept;
+    return result;
+  }
+
   /** Throws the first error kept by {@link defer}. */
   settle(): void {
     const error = this.#shared.deferred.shift();

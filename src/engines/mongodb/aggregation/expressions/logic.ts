@@ -110,9 +110,14 @@ const switchOperator = operator("$switch", "The value of the first branch whose 
         }
         let when: Expression | undefined;
         let then: Expression | undefined;
+        const decided = branches.some(
+          ({ when: earlier }) => earlier.constant !== undefined && isTrue(earlier.constant.value),
+        );
+        const compile = (part: Value) =>
+          decided ? scope.withoutDeferred(() => scope.compile(part)) : scope.compile(part);
         for (const [key, part] of branch) {
-          if (key === "case") when = scope.compile(part);
-          else if (key === "then") then = scope.compile(part);
+          if (key === "case") when = compile(part);
+          else if (key === "then") then = compile(part);
           else throw mongoError(40063, `$switch found an unknown argument to a branch: ${key}`);
         }
         if (when === undefined) throw mongoError(40064, "$switch requires each branch have a 'case' expression");

@@ -55,8 +55,8 @@ function integerFrom(value: NumberValue): bigint {
   if (value instanceof Int32) return BigInt(value.value);
   if (typeof value === "bigint") return value;
   const double = toDouble(value);
-  const isNaN = value instanceof Decimal128 ? isNaNDecimal(value) : Number.isNaN(double);
-  if (isNaN) throw failure("Attempt to convert NaN value to integer type in $convert with no onError value");
+  const notANumber = value instanceof Decimal128 ? isNaNDecimal(value) : Number.isNaN(double);
+  if (notANumber) throw failure("Attempt to convert NaN value to integer type in $convert with no onError value");
   if (value instanceof Decimal128 ? isInfiniteDecimal(value) : !Number.isFinite(double)) {
     throw failure("Attempt to convert infinity value to integer type in $convert with no onError value");
   }

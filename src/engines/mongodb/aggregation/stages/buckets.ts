@@ -1,6 +1,6 @@
 import { bsonTypeName, compareValues, typeOrder } from "../../bson/compare.js";
 import { Doc, int32 } from "../../bson/doc.js";
-import { isNumber, toDouble } from "../../bson/numbers.js";
+import { isNumber, type NumberValue, toDouble } from "../../bson/numbers.js";
 import type { Value } from "../../bson/values.js";
 import { mongoError } from "../../errors.js";
 import { compileAccumulators } from "../accumulators/table.js";
@@ -9,7 +9,7 @@ import { toInt32 } from "../numeric.js";
 import { showValue } from "../show.js";
 import { approximateBytes, stageLimitBytes, stageTooLarge } from "../size.js";
 import { sorting } from "./flow.js";
-import { nextNumber, roundDown, roundUp, seriesOf } from "./granularity.js";
+import { boundaryOf, roundDown, roundUp, seriesOf } from "./granularity.js";
 import { grouping } from "./group.js";
 import type { Stage, StageContext, StageDefinition } from "./stage.js";
 
@@ -139,7 +139,8 @@ function readBoundaries(value: Value, context: StageContext): Value[] {
     );
   }
   for (let i = 1; i < boundaries.length; i++) {
-    const [lower, upper] = [boundaries[i - 1]!, boundaries[i]!];
+    const lower = boundaries[i - 1]!;
+    const upper = boundaries[i]!;
     if (typeOrder(lower) !== typeOrder(upper)) {
       throw mongoError(
         40193,
@@ -302,10 +303,11 @@ function* divide(
       max = at < entries.length ? entries[at]!.value : entries.at(-1)!.value;
     } else {
       const series = seriesOf(granularity)!;
-      max = roundUp(series, toDouble(entries[at - 1]!.value as number));
+      const last = entries[at - 1]!.value;
+      const first = entries[from]!.value;
+      max = boundaryOf(series, last, roundUp(series, toDouble(last as NumberValue)));
       while (at < entries.length && compareValues(entries[at]!.value, max) < 0) at++;
-      if (floor === undefined) floor = roundDown(series, toDouble(entries[from]!.value as number));
-      if (compareValues(floor, max) >= 0) max = nextNumber(series, max);
+      floor ??= boundaryOf(series, first, roundDown(series, toDouble(first as NumberValue)));
     }
     const min = granularity === undefined ? entries[from]!.value : floor!;
     floor = max;

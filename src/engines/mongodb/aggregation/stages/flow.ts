@@ -6,7 +6,7 @@ import { compileFilter } from "../../query/matcher.js";
 import { toInt64 } from "../numeric.js";
 import { showValue } from "../show.js";
 import { approximateBytes, stageLimitBytes, stageTooLarge } from "../size.js";
-import { type Keyed, stableOrder, TopK } from "../sort-keys.js";
+import { type Keyed, normalSort, stableOrder, TopK } from "../sort-keys.js";
 import type { Stage, StageContext, StageDefinition } from "./stage.js";
 
 const match: StageDefinition = {
@@ -93,7 +93,7 @@ export function sorting(spec: Doc, context: Pick<StageContext, "step">, most?: n
   const keyed = (doc: Doc, order: number): Keyed<Doc> => ({ item: doc, keys: keyOf(doc), order });
   return {
     name: "$sort",
-    front: { kind: "sort", sort: spec },
+    front: { kind: "sort", sort: normalSort(spec) },
     withLimit: (limit) => sorting(spec, context, most === undefined ? limit : Math.min(most, limit)),
     *run(source) {
       let order = 0;

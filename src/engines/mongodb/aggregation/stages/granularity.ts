@@ -1,3 +1,7 @@
+import { Decimal128 } from "bson";
+import { int32 } from "../../bson/doc.js";
+import type { Value } from "../../bson/values.js";
+
 /** The series of preferred numbers that `$bucketAuto` can round its boundaries to: Renard, E, 1-2-5, powers of two. */
 
 const seriesByName: Readonly<Record<string, readonly number[] | "powers">> = {
@@ -38,6 +42,12 @@ export function seriesOf(name: string): Series | undefined {
   return Object.hasOwn(seriesByName, name) ? seriesByName[name] : undefined;
 }
 
+/** A power of two of an integer is one, too; all else is a double. */
+export function boundaryOf(series: Series, value: Value, boundary: number): Value {
+  if (series !== "powers" || typeof value === "number" || value instanceof Decimal128 || boundary < 1) return boundary;
+  return (boundary | 0) === boundary ? int32(boundary) : BigInt(boundary);
+}
+
 /** The smallest number of the series that is greater than a value. */
 export function roundUp(series: Series, value: number): number {
   if (value === 0) return 0;
@@ -60,9 +70,4 @@ export function roundDown(series: Series, value: number): number {
       if (candidate < value) return candidate;
     }
   }
-}
-
-/** The number after one of the series. */
-export function nextNumber(series: Series, value: number): number {
-  return roundUp(series, value);
 }

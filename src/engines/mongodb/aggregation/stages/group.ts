@@ -72,12 +72,17 @@ export function grouping(
 
 /** The key of a `$group`: an expression, or a document of them. */
 function compileId(value: Value, context: StageContext): Expression {
-  if (value instanceof Doc && !value.isEmpty && !value.first()![0].startsWith("$")) {
-    for (const name of value.keys()) {
-      if (name.startsWith("$")) throw mongoError(17390, "$group does not support inclusion-style expressions");
-    }
+  const isObject = value instanceof Doc && !value.isEmpty && !value.first()![0].startsWith("$");
+  if (!isObject) return context.scope.compile(value);
+  for (const name of value.keys()) {
+    if (name.startsWith("$")) throw mongoError(17390, "$group does not support inclusion-style expressions");
   }
-  return context.scope.compile(value);
+  const compiled = context.scope.compile(value);
+  if (value.size > 1 || compiled.constant !== undefined) return compiled;
+  // MongoDB takes the one field of such a key for the key itself, so there a missing value becomes null.
+  const [name, field] = value.first()!;
+  const only = context.scope.compile(field);
+  return { evaluate: (root, vars) => Doc.of([name], [only.evaluate(root, vars) ?? null]) };
 }
 
 export const group: StageDefinition = {

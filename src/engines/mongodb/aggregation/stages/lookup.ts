@@ -3,6 +3,8 @@ import { bsonTypeName } from "../../bson/compare.js";
 import { Doc } from "../../bson/doc.js";
 import type { Value } from "../../bson/values.js";
 import { failedToParse, invalidNamespace, MongoError, mongoError, typeMismatch } from "../../errors.js";
+import { compileFilter } from "../../query/matcher.js";
+import { arrayIndex } from "../../query/path-walk.js";
 import { isNullish } from "../expressions/expression.js";
 import { parsePath } from "../expressions/field-path.js";
 import { bindVariables } from "../expressions/logic.js";
@@ -30,27 +32,26 @@ export function readPipeline(value: Value): readonly Value[] {
   return value;
 }
 
-/** The values at a path for equality: through arrays, each element of an array at the end and the array itself not. */
+/** The values at a path that are looked for: through arrays, each element of an array at the end; null where there is none. */
 function localValues(doc: Doc, path: readonly string[]): Value[] {
   const values: Value[] = [];
   collectLocal(doc, path, 0, values);
+  if (values.length === 0) values.push(null);
   return values;
 }
 
 function collectLocal(value: Value | undefined, path: readonly string[], at: number, values: Value[]): void {
   if (at === path.length) {
     if (Array.isArray(value)) for (const each of value) values.push(each);
-    else values.push(value ?? null);
+    else if (value !== undefined) values.push(value);
   } else if (value instanceof Doc) {
     collectLocal(value.get(path[at]!), path, at + 1, values);
   } else if (Array.isArray(value)) {
-    const index = /^(?:0|[1-9]\d*)$/.test(path[at]!) ? Number(path[at]) : -1;
+    const index = arrayIndex(path[at]!);
     for (const [i, each] of value.entries()) {
+      if (i === index) collectLocal(each, path, at + 1, values);
       if (each instanceof Doc) collectLocal(each, path, at, values);
-      else if (i === index) collectLocal(each, path, at + 1, values);
     }
-  } else {
-    values.push(null);
   }
 }
 
@@ -63,20 +64,16 @@ function foreignValues(doc: Doc, path: readonly string[]): Value[] {
 
 function collectForeign(value: Value | undefined, path: readonly string[], at: number, values: Value[]): void {
   if (at === path.length) {
-    if (Array.isArray(value)) {
-      for (const each of value) values.push(each);
-      values.push(value);
-    } else values.push(value ?? null);
+    if (Array.isArray(value)) for (const each of value) values.push(each);
+    if (value !== undefined) values.push(value);
   } else if (value instanceof Doc) {
     collectForeign(value.get(path[at]!), path, at + 1, values);
   } else if (Array.isArray(value)) {
-    const index = /^(?:0|[1-9]\d*)$/.test(path[at]!) ? Number(path[at]) : -1;
+    const index = arrayIndex(path[at]!);
     for (const [i, each] of value.entries()) {
       if (each instanceof Doc) collectForeign(each, path, at, values);
       if (i === index) collectForeign(each, path, at + 1, values);
     }
-  } else {
-    values.push(null);
   }
 }
 
@@ -88,11 +85,15 @@ class ForeignIndex {
   readonly #places = new Map<Doc, number>();
 
   constructor(documents: Iterable<Doc>, path: readonly string[], step: () => void) {
+    // What counts as null at a path is the query language's business.
+    const isNothing = compileFilter(Doc.of([path.join(".")], [null]));
     let place = 0;
     for (const doc of documents) {
       step();
       this.#places.set(doc, place++);
       const keys = new Set(foreignValues(doc, path).map(keyOf));
+      if (isNothing.matches(doc)) keys.add(nothing);
+      else keys.delete(nothing);
       for (const key of keys) {
         const list = this.#documents.get(key);
         if (list === undefined) this.#documents.set(key, [doc]);

@@ -101,7 +101,7 @@ function transformValue(node: ProjectionNode, mode: "inclusion" | "exclusion", v
     return values;
   }
   // What has no fields is left out, unless fields are to be computed inside: they then take its place.
-  return mode === "inclusion" ? undefined : value;
+  return mode === "inclusion" && !node.computes ? undefined : value;
 }
 
 function computeInto(node: ProjectionNode, out: Doc, root: Doc, vars: Variables): void {
