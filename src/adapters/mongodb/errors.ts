@@ -82,9 +82,10 @@ export function failureOf(thrown: unknown): Failure {
       if (inner !== undefined) return fail("UNAUTHORIZED", unauthorized(inner), { fix: UNAUTHORIZED_FIX });
       return fail("UNAVAILABLE", unavailable(error, said), { fix: UNAVAILABLE_FIX });
     }
+    case "MongoPoolClearedOnNetworkError":
+      return fail("UNAVAILABLE", `The connection to MongoDB was given up: ${said}`, { retry: true, mayHaveRun: true });
     case "MongoPoolClearedError":
     case "PoolClearedError":
-    case "MongoPoolClearedOnNetworkError":
       return fail("UNAVAILABLE", `The connection to MongoDB was lost before the request was sent: ${said}`, {
         retry: true,
       });
@@ -102,8 +103,14 @@ export function failureOf(thrown: unknown): Failure {
         retry: true,
         mayHaveRun: !has("HandshakeError"),
       });
-    case "MongoOperationTimeoutError":
+    case "MongoOperationTimeoutError": {
+      // With timeoutMS the driver wraps the failed selection of a server.
+      const cause = error.cause as DriverError | undefined;
+      if (/server selection/i.test(said) || cause?.name === "MongoServerSelectionError") {
+        return fail("UNAVAILABLE", unavailable(cause ?? error, said), { fix: UNAVAILABLE_FIX });
+      }
       return fail("DEADLINE_EXCEEDED", `The driver's own timeoutMS passed first: ${said}`, { mayHaveRun: true });
+    }
     case "BSONError":
     case "BSONRuntimeError":
       return fail(

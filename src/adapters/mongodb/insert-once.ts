@@ -63,9 +63,9 @@ export async function insertOnce(
       fix: "Leave _id out of the document.",
     });
   }
-  // A copy: the driver writes into what it inserts, and the caller may go on using its object.
   const whole: Doc = { _id: id, ...document };
   using deadline = new Deadline({ deadlineMs: options.deadlineMs ?? 10_000, signal: options.signal });
+  deadline.throwIfOver();
   let mayHaveRun = false;
   let resent = false;
   const attemptMs = Math.max(50, deadline.totalMs * 0.4);
@@ -73,15 +73,16 @@ export async function insertOnce(
   const tryOnce = async (): Promise<InsertedOnce> => {
     using part = deadline.part(Math.min(attemptMs, Math.max(1, deadline.remainingMs() * 0.85)));
     resent = mayHaveRun;
-    const settings = { writeConcern: { w: "majority" }, timeoutMS: Math.ceil(part.totalMs) };
+    const settings = { writeConcern: { w: "majority" }, timeoutMS: Math.ceil(part.totalMs * 0.95) };
+    const marked = new Marked(whole);
     try {
-      await part.run(() => collection.insertOne({ ...whole } as never, settings as never));
+      await part.run(() => collection.insertOne(marked as never, settings as never));
       return { applied: true, resent };
     } catch (thrown) {
       const duplicate = duplicateOf(thrown);
       if (duplicate === undefined) {
         const failure = failureOf(thrown);
-        if (failure.mayHaveRun || thrown === failure.error) mayHaveRun = true;
+        if (marked.wasSent() && (failure.mayHaveRun || thrown === failure.error)) mayHaveRun = true;
         throw thrown;
       }
       if (duplicate.index !== "_id_" && !(duplicate.fields.length === 1 && duplicate.fields[0] === "_id")) {
@@ -156,3 +157,22 @@ export async function insertOnce(
 }
 
 class Vanished extends Error {}
+
+/**
+ * A copy of a document (the driver writes into what it inserts, and the caller may go on using its own) that tells
+ * whether it was serialized, which the driver does right before it writes to a socket.
+ */
+class Marked {
+  #sent = false;
+  readonly [field: string]: unknown;
+  constructor(document: Doc) {
+    Object.assign(this, document);
+  }
+  toBSON(): Doc {
+    this.#sent = true;
+    return { ...this };
+  }
+  wasSent(): boolean {
+    return this.#sent;
+  }
+}

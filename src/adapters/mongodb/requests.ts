@@ -397,7 +397,9 @@ function writeFailureOf(thrown: unknown): Failure {
   return { ...failure, mayHaveRun: true, retry: failure.retry || code === 64 };
 }
 
+/** What was never sent cost the server nothing; what it refused for load must not come back in numbers. */
 function verdictOf(failure: Failure): RetryVerdict {
   if (!failure.retry) return { retry: false };
-  return failure.overloaded ? { retry: true, cost: 20, baseMs: 100 } : { retry: true, cost: 5 };
+  if (failure.overloaded) return { retry: true, cost: 20, baseMs: 100 };
+  return failure.mayHaveRun ? { retry: true, cost: 5 } : { retry: true, cost: 1, baseMs: 50 };
 }
