@@ -200,7 +200,7 @@ function parseNot(path: string, value: Value, depth: number): FilterNode {
 /** The names of types that `$type` asks for; "number" stands for four of them. */
 export function parseTypes(value: Value): ReadonlySet<string> {
   const types = new Set<string>();
-  const list = Array.isArray(value) ? value : [value];
+  const list: readonly Value[] = Array.isArray(value) ? value : [value];
   if (list.length === 0) throw failedToParse(" must match at least one type");
   for (const each of list) {
     if (typeof each === "string") {
