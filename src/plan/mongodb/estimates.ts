@@ -14,14 +14,14 @@ const entryOverhead = 6;
 /** `_v`: type, name and an int64. */
 const versionBytes = 1 + 3 + 8;
 
-/** Typical and largest bytes of a value in BSON. `largest` is undefined where nothing bounds it. */
+/** Bytes of a value in BSON: typically, and when each bounded part is full. Parts without a bound count as typical in both. */
 export interface ValueSize {
   readonly typical: number;
-  readonly largest: number | undefined;
+  readonly full: number;
 }
 
 function both(bytes: number): ValueSize {
-  return { typical: bytes, largest: bytes };
+  return { typical: bytes, full: bytes };
 }
 
 /** Bytes of a field's value in BSON. */
@@ -29,21 +29,17 @@ export function valueSize(field: Field): ValueSize {
   switch (field.kind) {
     case "string": {
       const longest = field.maxLength;
+      if (longest === undefined) return both(5 + typicalText);
       // A character has up to four bytes in UTF-8.
-      return {
-        typical: 5 + Math.min(typicalText, longest ?? typicalText),
-        largest: longest === undefined ? undefined : 5 + 4 * longest,
-      };
+      return { typical: 5 + Math.min(typicalText, longest), full: 5 + 4 * longest };
     }
     case "enum": {
       const lengths = field.values.map((value) => Buffer.byteLength(value));
-      return {
-        typical: 5 + Math.round(lengths.reduce((sum, one) => sum + one, 0) / Math.max(lengths.length, 1)),
-        largest: 5 + Math.max(0, ...lengths),
-      };
+      const mean = lengths.reduce((sum, one) => sum + one, 0) / Math.max(lengths.length, 1);
+      return { typical: 5 + Math.round(mean), full: 5 + Math.max(0, ...lengths) };
     }
     case "int":
-      return { typical: 4, largest: 8 };
+      return { typical: 4, full: 8 };
     case "int64":
     case "double":
     case "date":
@@ -55,22 +51,18 @@ export function valueSize(field: Field): ValueSize {
     case "uuid":
       return both(21);
     case "bytes":
-      return { typical: 5 + 64, largest: undefined };
+      return both(5 + 64);
     case "json":
-      return { typical: 64, largest: undefined };
-    case "map": {
-      const value = valueSize(field.value);
-      return { typical: 5 + 4 * (8 + value.typical), largest: undefined };
-    }
+      return both(64);
+    case "map":
+      return both(5 + 4 * (8 + valueSize(field.value).typical));
     case "array": {
       const element = valueSize(field.element);
-      const count = typicalItems(field);
       // Each element has a type byte and its position as text.
-      const largest =
-        field.maxItems === undefined || element.largest === undefined
-          ? undefined
-          : 5 + field.maxItems * (element.largest + 2 + String(field.maxItems).length);
-      return { typical: 5 + Math.round(count * (element.typical + 3)), largest };
+      const ofItems = (count: number, bytes: number): number =>
+        5 + Math.round(count * (bytes + 2 + String(Math.ceil(count)).length));
+      const typical = ofItems(typicalItems(field), element.typical);
+      return { typical, full: field.maxItems === undefined ? typical : ofItems(field.maxItems, element.full) };
     }
     case "object":
       return objectSize(field.fields);
@@ -86,14 +78,14 @@ export function typicalItems(field: Field & { readonly kind: "array" }): number 
 
 export function objectSize(fields: { readonly [name: string]: Field }): ValueSize {
   let typical = 5;
-  let largest: number | undefined = 5;
+  let full = 5;
   for (const [name, field] of Object.entries(fields)) {
     const size = valueSize(field);
     const header = 2 + Buffer.byteLength(name);
     typical += header + size.typical;
-    largest = largest === undefined || size.largest === undefined ? undefined : largest + header + size.largest;
+    full += header + size.full;
   }
-  return { typical, largest };
+  return { typical, full };
 }
 
 /** A typical document's bytes, with `_v`. */

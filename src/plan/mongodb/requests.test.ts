@@ -36,6 +36,7 @@ const model = defineModel({
     readingsOfMoment: list(reading, { by: ["at"] }),
     readingsMixed: list(reading, { by: ["kind"], order: { level: "asc", at: "desc", n: "asc" } }),
     notesOfKind: list(note, { by: ["kind"], order: { level: "desc", at: "asc" } }),
+    notesOfKindById: list(note, { by: ["kind"] }),
     notesOfDay: list(note, { by: [day("at")], order: { at: "desc" } }),
     notesOfDayByLevel: list(note, { by: [day("at")], order: { level: "asc" }, where: { level: { gt: 0, lte: 2 } } }),
     notesOfKindInRange: list(note, { by: ["kind"], range: "at", where: { level: { ne: 1, in: [0, 1, 2] } } }),
