@@ -1,6 +1,7 @@
 /** Loads a model file: TypeScript or JavaScript, without a build step. */
 
 import { existsSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
 import { extname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createJiti } from "jiti";
@@ -58,7 +59,7 @@ export async function loadModelFile(file: string): Promise<ModelFile> {
 }
 
 async function importFile(path: string, shown: string): Promise<Record<string, unknown>> {
-  const jiti = createJiti(path, { alias: ownModules(), moduleCache: false });
+  const jiti = createJiti(path, { alias: ownModules(path), moduleCache: false });
   try {
     return await jiti.import<Record<string, unknown>>(path);
   } catch (error) {
@@ -72,18 +73,27 @@ async function importFile(path: string, shown: string): Promise<Record<string, u
   }
 }
 
-/** keyfold's modules by the names under which a model file imports them. */
-function ownModules(): Record<string, string> {
-  const file = (path: string): string => {
-    const built = fileURLToPath(new URL(path, import.meta.url));
+/** keyfold's modules by the names under which a model file imports them, and zod where the file has none of its own. */
+function ownModules(path: string): Record<string, string> {
+  const file = (name: string): string => {
+    const built = fileURLToPath(new URL(name, import.meta.url));
     // Run from the sources (in tests), the modules are TypeScript.
     return existsSync(built) ? built : built.replace(/\.js$/, ".ts");
   };
-  const alias: Record<string, string> = {
+  return {
     keyfold: file("../index.js"),
     "keyfold/mongodb": file("../adapters/mongodb/index.js"),
+    ...(resolves(path, "zod") ? {} : { zod: fileURLToPath(import.meta.resolve("zod")) }),
   };
-  return alias;
+}
+
+function resolves(from: string, name: string): boolean {
+  try {
+    createRequire(from).resolve(name);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function placeOf(error: unknown, path: string): { message: string; where: string | undefined } {

@@ -17,7 +17,7 @@ export async function programFor(args: readonly string[], outcome: Outcome, all 
     .showHelpAfterError(false)
     .enablePositionalOptions()
     .helpCommand("help [command]", "show the help of a command")
-    .option("-V, --version", "print the version", false)
+    .option("-V, --version", "print the version")
     .addHelpText(
       "after",
       `

@@ -23,12 +23,16 @@ export async function runApply(modelPath: string, options: ApplyOptions): Promis
   try {
     const store = target.adapter.bind(data);
     const unserved = unservedOf(store.plan);
-    if (unserved.length > 0) noteUnserved(unserved, options.strict);
+    if (unserved.length > 0) noteUnserved(unserved, options.strict === true);
     if (options.strict && unserved.length > 0) return EXIT_WRONG;
     const steps = stepLine(process.stderr);
     let state: DesignState;
     try {
-      state = await store.apply({ dryRun: options.dryRun, drop: options.drop, onProgress: steps.show });
+      state = await store.apply({
+        dryRun: options.dryRun === true,
+        drop: options.drop === true,
+        onProgress: steps.show,
+      });
     } finally {
       steps.end();
       await store.close();

@@ -1,5 +1,6 @@
 /** Moves rows of a file into an entity: reads ahead of the server, never further than a few batches. */
 
+import { isDeepStrictEqual } from "node:util";
 import type { InsertedMany } from "../../client/types.js";
 import { KeyfoldError } from "../../internal/errors.js";
 import type { EntityData } from "../../model/description.js";
@@ -16,7 +17,8 @@ export type Format = "csv" | "ndjson";
 
 /** The part of an entity's client that a load needs. */
 export interface LoadTarget {
-  insertMany(records: RecordValue[], options: { readonly signal?: AbortSignal }): Promise<InsertedMany>;
+  insertMany(records: RecordValue[]): Promise<InsertedMany>;
+  getMany(keys: RecordValue[]): Promise<(RecordValue | undefined)[]>;
 }
 
 /** What became of the rows: `read` is the sum of the others, once all is done. */
@@ -91,6 +93,8 @@ class Load {
   /** Which batch, not yet answered, holds a key. */
   readonly #holders = new Map<Key, Batch>();
   #failure: unknown;
+  /** The last rows were there already: see {@link Load.#absent}. */
+  #repeating = false;
 
   constructor(target: LoadTarget, options: LoadOptions) {
     this.#target = target;
@@ -275,20 +279,35 @@ class Load {
   }
 
   async #insert(batch: Batch): Promise<void> {
-    const result = await this.#target.insertMany(
-      batch.rows.map((row) => row.record),
-      {},
-    );
+    const rows = this.#repeating ? await this.#absent(batch.rows) : batch.rows;
+    if (rows.length === 0) return;
+    const result = await this.#target.insertMany(rows.map((row) => row.record));
     this.#counts.inserted += result.applied;
     this.#counts.present += result.present;
+    this.#repeating ||= result.present > result.applied;
     for (const { index, result: one } of result.failures) {
       if (!("error" in one)) continue;
       const stored = result.applied + result.present;
       if (one.outcome === "unknown" || (one.outcome === "failed" && !isRowsFault(one.error, stored))) throw one.error;
-      const row = batch.rows[index] as Row;
+      const row = rows[index] as Row;
       this.#counts.rejected += 1;
       this.#rejects.push({ line: row.line, row: row.row, reason: reasonOf(one.error), text: row.text });
     }
+  }
+
+  /**
+   * A repeated load finds nearly everything there. Reading is then much cheaper than inserts that are refused one by
+   * one; what is not there, or not plainly equal, is inserted as ever, and the insert decides.
+   */
+  async #absent(rows: readonly Row[]): Promise<readonly Row[]> {
+    const { key } = this.#options.entity;
+    const found = await this.#target.getMany(
+      rows.map(({ record }) => Object.fromEntries(key.map((field) => [field, record[field]]))),
+    );
+    const absent = rows.filter(({ record }, at) => !isDeepStrictEqual(record, found[at]));
+    this.#counts.present += rows.length - absent.length;
+    if (absent.length === rows.length) this.#repeating = false;
+    return absent;
   }
 }
 

@@ -64,10 +64,15 @@ export async function runQuery(
       await explain(ask, pattern, params, read, options);
     } else if (pattern.kind === "get") {
       const record = (await ask(params, read)) as Record<string, unknown> | undefined;
-      await printRecord(record, model.data, pattern, options.json);
+      await printRecord(record, model.data, pattern, options.json === true);
     } else {
       const limit = Math.min(options.limit ?? PAGE_ROWS, PAGE_ROWS);
-      await printRows(take(ask.each(params, { ...read, limit }), options.limit), model.data, pattern, options.json);
+      await printRows(
+        take(ask.each(params, { ...read, limit }), options.limit),
+        model.data,
+        pattern,
+        options.json === true,
+      );
     }
     await client.$close();
   } finally {
