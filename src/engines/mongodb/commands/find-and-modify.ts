@@ -7,7 +7,7 @@ import { Query } from "../data/query.js";
 import type { StatementResult } from "../data/sessions.js";
 import { failedToParse, invalidNamespace } from "../errors.js";
 import { boolArgument, checkCollation, collectionArgument, docArgument, numeric } from "./arguments.js";
-import { type Command, type CommandRequest, type Engine, then } from "./command.js";
+import { andThen, type Command, type CommandRequest, type Engine } from "./command.js";
 import { note } from "./read.js";
 import { arrayFiltersOf, journaled } from "./write.js";
 
@@ -100,7 +100,7 @@ function findAndModify(request: CommandRequest, engine: Engine) {
   return journaled(
     request,
     engine,
-    concern === undefined ? reply : then(reply, (doc) => doc.clone().set("writeConcernError", concern)),
+    concern === undefined ? reply : andThen(reply, (doc) => doc.clone().set("writeConcernError", concern)),
   );
 }
 

@@ -6,7 +6,7 @@ import { MongoError, mongoError } from "../errors.js";
 import { maxWriteBatch } from "../protocol/message.js";
 import type { Reply } from "../protocol/reply.js";
 import { numeric } from "./arguments.js";
-import { type CommandRequest, type Engine, then } from "./command.js";
+import { andThen, type CommandRequest, type Engine } from "./command.js";
 
 /** What all statements of a write command did together. */
 export interface BatchTotals {
@@ -118,7 +118,7 @@ export function writeReply(
   totals: BatchTotals | Promise<BatchTotals>,
   modified: boolean,
 ): Reply | Promise<Reply> {
-  const reply = then(totals, ({ n, nModified, upserted, writeErrors, retried }) => {
+  const reply = andThen(totals, ({ n, nModified, upserted, writeErrors, retried }) => {
     const concern = request.writeConcernError;
     if (!modified && n === 1 && writeErrors.length === 0 && retried.length === 0 && concern === undefined) return one;
     const doc = Doc.from([["n", count(n)]]);

@@ -13,7 +13,7 @@ import {
   numeric,
   wrongType,
 } from "./arguments.js";
-import { type Command, type CommandRequest, type Engine, then } from "./command.js";
+import { andThen, type Command, type CommandRequest, type Engine } from "./command.js";
 import { note } from "./read.js";
 import { checkBatchSize, writeBatch, writeReply } from "./write-batch.js";
 
@@ -190,7 +190,7 @@ function remove(request: CommandRequest, engine: Engine) {
 /** Waits for the disk where the client asked for it. */
 export function journaled<T>(request: CommandRequest, engine: Engine, value: T | Promise<T>): T | Promise<T> {
   if (!request.journaled || !engine.store.durable) return value;
-  return then(value, async (reply) => {
+  return andThen(value, async (reply) => {
     await engine.store.flushed();
     return reply;
   });

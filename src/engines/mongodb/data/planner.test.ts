@@ -48,7 +48,7 @@ function answers(collection: Collection, spec: QuerySpec): { ids: string[]; quer
 }
 
 const scalar = fc.oneof(
-  { weight: 6, arbitrary: fc.integer({ min: -2, max: 4 }).map((value): Value => int32(value)) },
+  { weight: 20, arbitrary: fc.integer({ min: -2, max: 4 }).map((value): Value => int32(value)) },
   fc.constantFrom<Value>(
     1,
     1.5,
@@ -73,11 +73,11 @@ const inner = fc
 const fieldValue = fc.oneof(
   { weight: 4, arbitrary: scalar },
   { weight: 2, arbitrary: inner },
-  { weight: 1, arbitrary: fc.array(scalar, { maxLength: 3 }) as fc.Arbitrary<Value> },
-  { weight: 1, arbitrary: fc.array(inner, { maxLength: 3 }) as fc.Arbitrary<Value> },
+  { weight: 4, arbitrary: fc.array(scalar, { maxLength: 3 }) as fc.Arbitrary<Value> },
+  { weight: 3, arbitrary: fc.array(inner, { maxLength: 3 }) as fc.Arbitrary<Value> },
 );
 const document = fc.record({ a: fieldValue, b: scalar, c: scalar }, { requiredKeys: [] });
-const path = fc.constantFrom("a", "b", "c", "a.x", "a.y", "_id");
+const path = fc.constantFrom("a", "a", "b", "c", "a.x", "a.y", "_id");
 
 const operators: fc.Arbitrary<Value> = fc.oneof(
   scalar,
