@@ -128,9 +128,14 @@ function compileFind(find: MongoFind, plan: MongoPatternPlan, values: BsonValues
 
 function compileAggregate(aggregate: MongoAggregate, plan: MongoTopPlan, values: BsonValues): MakeCommand {
   const pipeline = compileTemplate(aggregate.pipeline as Template, plan.values, values);
+  const { bounded, unbounded } = aggregate.hint;
+  const hinted = (hint: object | undefined): Doc => (hint === undefined ? {} : { hint });
+  const withBounds = hinted(bounded);
+  const without = hinted(unbounded);
   return (input) => ({
     aggregate: aggregate.collection,
     pipeline: (pipeline(input) as Doc[]).filter((stage) => Object.keys(stage).length > 0),
+    ...(input.params["from"] === undefined && input.params["to"] === undefined ? without : withBounds),
     // One more than can come, so that the server closes the cursor.
     cursor: { batchSize: input.limit + 1 },
   });

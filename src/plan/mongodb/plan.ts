@@ -112,7 +112,7 @@ function planPattern(
       const index = need === undefined ? undefined : find(indexes, need, undefined);
       const byId = pattern.range !== undefined && need === undefined;
       return {
-        ...topRequest(entity, pattern),
+        ...topRequest(entity, pattern, byId ? { _id: 1 } : index?.key),
         ...facts,
         index: byId ? "_id_" : index?.name,
         estimate: topEstimate(model, entity, pattern, byId || index !== undefined),

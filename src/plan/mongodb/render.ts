@@ -71,6 +71,7 @@ function renderPattern(plan: MongoPatternPlan | UnservedPattern): string[] {
     `  request  ${renderRequest(plan.request)}`,
   ];
   if (plan.kind !== "get") lines.push(`  next     ${renderRequest(plan.next)}`);
+  if (plan.kind === "top") lines.push(`  hint     ${renderHint(plan.request)}`);
   for (const value of plan.values) {
     const said = renderValue(value);
     if (said !== undefined) lines.push(`  value    ${said}`);
@@ -85,7 +86,7 @@ function renderPattern(plan: MongoPatternPlan | UnservedPattern): string[] {
 
 function renderRequest(request: MongoFind | MongoAggregate): string {
   if (request.kind === "aggregate") {
-    return `db.${request.collection}.aggregate(${renderTemplate(request.pipeline)})`;
+    return `db.${request.collection}.aggregate(${renderTemplate(request.pipeline)}, { hint: <hint> })`;
   }
   const { collection, filter, sort, hint, limit } = request;
   const calls = [
@@ -94,6 +95,11 @@ function renderRequest(request: MongoFind | MongoAggregate): string {
     `.limit(${renderTemplate(limit)})`,
   ];
   return `db.${collection}.find(${renderTemplate(filter)})${calls.join("")}`;
+}
+
+function renderHint({ hint }: MongoAggregate): string {
+  const unbounded = hint.unbounded === undefined ? "none" : renderTemplate(hint.unbounded);
+  return hint.bounded === undefined ? unbounded : `${renderTemplate(hint.bounded)} with from or to, else ${unbounded}`;
 }
 
 /** A template as mongosh would have it, with <slots>. */

@@ -344,6 +344,7 @@ describe("access", () => {
     expect(found.patterns["best"]).toMatchObject({
       index: "at_1",
       request: {
+        hint: { bounded: { at: 1 }, unbounded: { $natural: 1 } },
         pipeline: [
           { $match: { at: { $gte: { $slot: "from" }, $lt: { $slot: "to" } }, n: { $gt: 0 }, who: { $ne: null } } },
           { $group: { _id: "$who", sum: { $sum: "$n" }, count: { $sum: 1 } } },
@@ -370,7 +371,10 @@ describe("access", () => {
     });
     expect(found.patterns["most"]).toMatchObject({
       index: undefined,
-      request: { pipeline: [{ $match: { who: { $ne: null } } }, {}, { $sort: { count: -1, _id: 1 } }, {}] },
+      request: {
+        hint: { bounded: undefined },
+        pipeline: [{ $match: { who: { $ne: null } } }, {}, { $sort: { count: -1, _id: 1 } }, {}],
+      },
     });
   });
 });

@@ -319,8 +319,14 @@ function addConditions(entity: EntityData, conditions: readonly Condition[], fil
   }
 }
 
-export function topRequest(entity: EntityData, pattern: TopPattern): Sent<MongoTopPlan> {
+export function topRequest(
+  entity: EntityData,
+  pattern: TopPattern,
+  bounded: MongoIndexKey | undefined,
+): Sent<MongoTopPlan> {
   const values = new Values();
+  const narrowed = pattern.where.some(({ operator }) => operator === "eq" || operator === "in");
+  const hint = { bounded, unbounded: narrowed ? undefined : ({ $natural: 1 } as const) };
   const by = pathOf(entity, pattern.by);
   const byType = typeOf(entity, pattern.by);
   const sumType =
@@ -348,7 +354,7 @@ export function topRequest(entity: EntityData, pattern: TopPattern): Sent<MongoT
       });
     }
     stages.push({ $sort: { [measure]: -1, _id: 1 } }, { $limit: values.limit() });
-    return { kind: "aggregate", collection: entity.storedAs, pipeline: stages };
+    return { kind: "aggregate", collection: entity.storedAs, pipeline: stages, hint };
   };
   const request = aggregate(false);
   const next = aggregate(true);

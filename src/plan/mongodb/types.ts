@@ -158,6 +158,16 @@ export interface MongoAggregate {
   readonly kind: "aggregate";
   readonly collection: string;
   readonly pipeline: readonly TemplateObject[];
+  /** Left to itself, the server may take an index that a condition such as "not null" touches, and read everything through it. */
+  readonly hint: MongoAggregateHint;
+}
+
+/** Which index an aggregate is to use: it depends on whether the call bounds its range. */
+export interface MongoAggregateHint {
+  /** With `from` or `to` given: the index that begins with the range's field. */
+  readonly bounded: MongoIndexKey | undefined;
+  /** Without: the collection as it lies; undefined where a condition may find an index that narrows. */
+  readonly unbounded: { readonly $natural: 1 } | undefined;
 }
 
 /** A privilege as `createRole` takes it, without the database's name. */
