@@ -1,12 +1,15 @@
-import { Doc } from "../../bson/doc.js";
+import { type Decimal128, Int32 } from "bson";
+import { Doc, readValue } from "../../bson/doc.js";
+import { BsonType, int32At } from "../../bson/raw.js";
 import type { Value } from "../../bson/values.js";
 import { mongoError } from "../../errors.js";
 import type { Accumulation, CompiledAccumulator } from "../accumulators/accumulator.js";
 import { compileAccumulators } from "../accumulators/table.js";
-import type { Expression } from "../expressions/expression.js";
+import type { Expression, Result } from "../expressions/expression.js";
+import { RawFields } from "../raw-fields.js";
 import { approximateBytes, stageLimitBytes, stageTooLarge } from "../size.js";
 import { Summation } from "../summation.js";
-import { valueKey } from "../value-key.js";
+import { GroupTable } from "./group-table.js";
 import type { Stage, StageContext, StageDefinition } from "./stage.js";
 
 interface Group {
@@ -45,29 +48,126 @@ export function grouping(
     }
     return Doc.of(["_id", ...names], values);
   };
+  const raw = RawGrouping.of(id, inputs);
   return {
     name: "$group",
     *run(source) {
-      const groups = new Map<unknown, Group>();
       let bytes = 0;
+      const table = new GroupTable<Group>((key) => {
+        bytes += groupBytes + approximateBytes(key);
+        if (bytes > stageLimitBytes) throw stageTooLarge("$group");
+        return begin(key);
+      });
       for (const doc of source) {
         context.step();
-        // A missing key groups with null.
-        const value = id.evaluate(doc, variables) ?? null;
-        const key = valueKey(value);
-        let group = groups.get(key);
-        if (group === undefined) {
-          group = begin(value);
-          groups.set(key, group);
-          bytes += groupBytes + approximateBytes(value);
-          if (bytes > stageLimitBytes) throw stageTooLarge("$group");
+        let group: Group;
+        if (raw !== undefined && doc.bytes !== null) {
+          group = raw.add(doc.bytes, doc.start, table);
+        } else {
+          // A missing key groups with null.
+          group = table.find(id.evaluate(doc, variables) ?? null);
+          for (let i = 0; i < inputs.length; i++) group.sums[i]!.add(inputs[i]!.evaluate(doc, variables));
         }
-        for (let i = 0; i < inputs.length; i++) group.sums[i]!.add(inputs[i]!.evaluate(doc, variables));
         for (const each of group.others) each.add(doc, variables);
       }
-      for (const group of groups.values()) yield finish(group);
+      for (const group of table.groups) yield finish(group);
     },
   };
+}
+
+/**
+ * Groups and adds up straight from the bytes of raw documents: made when the key and all that is added up are constants
+ * or fields at the top level.
+ */
+class RawGrouping {
+  readonly #fields: RawFields;
+  /** The place of the key among the fields, or -1 of a constant key. */
+  readonly #key: number;
+  readonly #constantKey: Value;
+  /** For each sum the place of its field, or -1 of a constant. */
+  readonly #places: readonly number[];
+  readonly #constants: readonly Result[];
+
+  private constructor(id: Expression, inputs: readonly Expression[], names: string[]) {
+    this.#fields = new RawFields(names);
+    this.#key = id.path === undefined ? -1 : names.indexOf(id.path[0]!);
+    this.#constantKey = id.constant?.value ?? null;
+    this.#places = inputs.map((each) => (each.path === undefined ? -1 : names.indexOf(each.path[0]!)));
+    this.#constants = inputs.map((each) => each.constant?.value);
+  }
+
+  static of(id: Expression, inputs: readonly Expression[]): RawGrouping | undefined {
+    const names: string[] = [];
+    for (const each of [id, ...inputs]) {
+      if (each.constant !== undefined) continue;
+      if (each.path?.length !== 1) return undefined;
+      const name = each.path[0]!;
+      if (!names.includes(name)) names.push(name);
+    }
+    return new RawGrouping(id, inputs, names);
+  }
+
+  add(bytes: Buffer, start: number, table: GroupTable<Group>): Group {
+    const fields = this.#fields;
+    fields.find(bytes, start);
+    const group = this.#group(bytes, table);
+    const places = this.#places;
+    for (let i = 0; i < places.length; i++) {
+      const place = places[i]!;
+      const sum = group.sums[i]!;
+      if (place >= 0) addRaw(sum, bytes, fields.types[place]!, fields.offsets[place]!);
+      else {
+        const value = this.#constants[i];
+        if (value instanceof Int32) sum.addInt(value.value);
+        else sum.add(value);
+      }
+    }
+    return group;
+  }
+
+  #group(bytes: Buffer, table: GroupTable<Group>): Group {
+    if (this.#key < 0) return table.find(this.#constantKey);
+    const type = this.#fields.types[this.#key]!;
+    if (type === 0) return table.find(null);
+    const at = this.#fields.offsets[this.#key]!;
+    if (type === BsonType.string) return table.findString(bytes, at + 4, at + 3 + int32At(bytes, at));
+    return table.find(readValue(bytes, type, at));
+  }
+}
+
+/** Adds the number at an offset; small decimals without making an object. */
+function addRaw(sum: Summation, bytes: Buffer, type: number, at: number): void {
+  if (type === BsonType.decimal128) {
+    // 49 bits of the coefficient, its exponent and the sign are in the upper half: mostly the first are zero.
+    const top = bytes[at + 15]!;
+    const next = bytes[at + 14]!;
+    const isSmall =
+      (bytes[at + 7]! |
+        bytes[at + 8]! |
+        bytes[at + 9]! |
+        bytes[at + 10]! |
+        bytes[at + 11]! |
+        bytes[at + 12]! |
+        bytes[at + 13]! |
+        (next & 1)) ===
+        0 &&
+      bytes[at + 6]! < 16 &&
+      (top & 0x60) !== 0x60;
+    if (isSmall) {
+      const units =
+        (int32At(bytes, at) >>> 0) + (bytes[at + 4]! | (bytes[at + 5]! << 8) | (bytes[at + 6]! << 16)) * 2 ** 32;
+      const exponent = (((top & 0x7f) << 7) | (next >> 1)) - 6176;
+      const isNegative = (top & 0x80) !== 0;
+      // A negative zero keeps its sign on the longer way.
+      if (units !== 0 || !isNegative) {
+        sum.addSmallDecimal(isNegative ? -units : units, exponent);
+        return;
+      }
+    }
+    sum.addDecimal(readValue(bytes, type, at) as Decimal128);
+  } else if (type === BsonType.int32) sum.addInt(int32At(bytes, at));
+  else if (type === BsonType.double) sum.addDouble(bytes.readDoubleLE(at));
+  else if (type === BsonType.int64) sum.addLong(bytes.readBigInt64LE(at));
 }
 
 /** The key of a `$group`: an expression, or a document of them. */
