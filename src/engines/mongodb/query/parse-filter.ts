@@ -267,6 +267,9 @@ function parseSize(value: Value): number {
   if (integerPart(value) === undefined) {
     throw badValue(`Failed to parse $size. Cannot represent as a 64-bit integer: $size: ${elementText(value)}`);
   }
+  if (size > 2147483647 || size < -2147483648) {
+    throw badValue(`Failed to parse $size. Cannot represent $size: ${elementText(value)} in an int`);
+  }
   if (size < 0) throw badValue(`${prefix}a non-negative number in: $size: ${elementText(value)}`);
   return size;
 }

@@ -29,6 +29,8 @@ interface ParseState {
   positional: readonly string[] | undefined;
   elemMatches: boolean;
   readonly root: ProjectionNode;
+  /** Every path named so far, to find those that collide. */
+  readonly named: ProjectionNode;
   readonly slices: Rewrite[];
   readonly elements: Rewrite[];
   readonly compile: (value: Value) => ReturnType<typeof compileExpression>;
@@ -55,6 +57,7 @@ export function compileProjection(spec: Doc, matcher?: Matcher | undefined, opti
     positional: undefined,
     elemMatches: false,
     root: newNode(),
+    named: newNode(),
     slices: [],
     elements: [],
     compile: (value) => compileExpression(value, scope),
@@ -73,7 +76,6 @@ export function compileProjection(spec: Doc, matcher?: Matcher | undefined, opti
     for (const { path } of [...slices, ...elements]) insertPath(root, path, "plain");
   } else {
     if (state.id === false) root.plain.add("_id");
-    checkRewrites(root, [...slices, ...elements]);
   }
   const finalMode = mode;
   const rewrites = [...slices, ...elements];
@@ -90,15 +92,6 @@ export function compileProjection(spec: Doc, matcher?: Matcher | undefined, opti
 
 function has(node: ProjectionNode, name: string): boolean {
   return node.plain.has(name) || node.children.has(name) || node.computed.has(name);
-}
-
-/** In an exclusion a path that is cut must not be one that is left out. */
-function checkRewrites(root: ProjectionNode, rewrites: readonly Rewrite[]): void {
-  const probe = newNode();
-  for (const name of root.plain) probe.plain.add(name);
-  for (const [name, child] of root.children) probe.children.set(name, child);
-  for (const { path } of rewrites)
-    if (path.length === 1 || !root.children.has(path[0]!)) insertPath(probe, path, "plain");
 }
 
 function readField(state: ParseState, name: string, value: Value): void {
@@ -134,6 +127,7 @@ function readPositional(state: ParseState, name: string, value: Value): void {
   }
   if (state.elemMatches) throw mongoError(31256, "Cannot specify positional operator and $elemMatch.");
   const path = parsePath(name.slice(0, -2));
+  insertPath(state.named, path, "plain");
   setMode(state, "inclusion", path.join("."));
   insertPath(state.root, path, "plain");
   state.positional = path;
@@ -150,6 +144,7 @@ function readPath(state: ParseState, path: string[], value: Value): void {
       state.id = truthy(value);
       return;
     }
+    insertPath(state.named, path, "plain");
     setMode(state, truthy(value) ? "inclusion" : "exclusion", dotted);
     insertPath(state.root, path, "plain");
     return;
@@ -168,6 +163,7 @@ function readPath(state: ParseState, path: string[], value: Value): void {
       return;
     }
     if (operator === "$slice" && isFindSlice(argument)) {
+      nameSlice(state, path, value);
       state.slices.push({ path, run: slice(argument) });
       return;
     }
@@ -200,9 +196,20 @@ function readPath(state: ParseState, path: string[], value: Value): void {
 }
 
 function addComputed(state: ParseState, path: string[], compile: () => ReturnType<ParseState["compile"]>): void {
+  let compiled: ReturnType<ParseState["compile"]> | undefined;
+  let failure: unknown;
+  try {
+    compiled = compile();
+  } catch (error) {
+    // MongoDB folds constants after it has looked at the paths.
+    if (!(error instanceof MongoError) || error.code !== 28724) throw error;
+    failure = error;
+  }
+  insertPath(state.named, path, "plain");
+  if (compiled === undefined) throw failure;
   setMode(state, "inclusion", path.join("."));
   state.computed = true;
-  insertPath(state.root, path, compile());
+  insertPath(state.root, path, compiled);
 }
 
 function computedBy(state: ParseState, operator: string, value: Doc): ReturnType<ParseState["compile"]> {
@@ -233,6 +240,7 @@ function readElemMatch(state: ParseState, path: string[], argument: Value): void
   }
   if (state.positional !== undefined) throw mongoError(31255, "Cannot specify positional operator and $elemMatch.");
   if (path.length > 1) throw mongoError(31275, "Cannot use $elemMatch projection on a nested field.");
+  insertPath(state.named, path, "plain");
   const name = path[0]!;
   const matcher = compileFilter(Doc.of([name], [Doc.of(["$elemMatch"], [argument])]), state.options);
   state.elemMatches = true;
@@ -244,6 +252,19 @@ function readElemMatch(state: ParseState, path: string[], argument: Value): void
       return matched && position !== undefined ? [value[position]!] : undefined;
     },
   });
+}
+
+/** Names the path of `find`'s `$slice`; where it collides, MongoDB takes the operator for the expression instead. */
+function nameSlice(state: ParseState, path: string[], value: Doc): void {
+  try {
+    insertPath(state.named, path, "plain");
+  } catch (error) {
+    if (state.mode === "exclusion") {
+      throw mongoError(31252, "Cannot use expression other than $meta in exclusion projection");
+    }
+    if (!Array.isArray(value.get("$slice"))) computedBy(state, "$slice", value);
+    throw error;
+  }
 }
 
 /** `$slice: n` and `$slice: [skip, n]` are `find`'s own; anything else is the expression `$slice`. */

@@ -2,7 +2,7 @@ import { compareValues } from "../bson/compare.js";
 import { Doc } from "../bson/doc.js";
 import { isNumber, toDouble } from "../bson/numbers.js";
 import { UNDEFINED, type Value } from "../bson/values.js";
-import { elementText } from "../data/text.js";
+import { documentText, elementText } from "../data/text.js";
 import { badValue, mongoError } from "../errors.js";
 import { arrayIndex } from "./path-walk.js";
 
@@ -99,8 +99,7 @@ function smallestKey(
 ): SortKey {
   let best: SortKey | undefined;
   expand(
-    doc,
-    paths.map((path) => ({ path, at: 0, value: undefined })),
+    paths.map((path) => ({ path, at: 0, root: doc, value: undefined })),
     (key) => {
       if (best === undefined || compare(key, best) < 0) best = key;
     },
@@ -108,77 +107,85 @@ function smallestKey(
   return best!;
 }
 
+/** How far one path of the specification has been walked. */
 interface Pending {
   readonly path: readonly string[];
   readonly at: number;
+  /** Where the rest of the path starts. */
+  readonly root: Value;
   /** Set when the path has been walked to its end. */
   readonly value: Value | undefined;
 }
 
-/** All keys of a document, as an index over these paths would hold them. */
-function expand(root: Value, pending: readonly Pending[], emit: (key: Value[]) => void): void {
+interface Walked extends Pending {
+  readonly inArray: boolean;
+}
+
+/** Shows all keys of a document, as an index over these paths would hold them. */
+function expand(pending: readonly Pending[], emit: (key: Value[]) => void): void {
   let array: Value[] | undefined;
   let arrayPath = "";
-  const next: (Pending & { readonly inArray?: boolean })[] = [];
-  for (const each of pending) {
-    if (each.value !== undefined) {
-      next.push(each);
-      continue;
-    }
-    let current: Value = root;
+  const next = pending.map((each): Walked => {
+    if (each.value !== undefined) return { ...each, inArray: false };
+    const { path } = each;
+    let current = each.root;
     let { at } = each;
-    let result: (Pending & { readonly inArray?: boolean }) | undefined;
-    while (result === undefined) {
+    for (;;) {
       if (Array.isArray(current)) {
-        const index = at < each.path.length ? arrayIndex(each.path[at]!) : -1;
-        if (index >= 0 && index < current.length) {
-          current = current[index]!;
-          at++;
-          if (at < each.path.length) continue;
-        } else {
-          const name = each.path.slice(0, at).join(".");
-          if (array !== undefined && array !== current && arrayPath !== name) {
-            throw badValue("cannot sort with keys that are parallel arrays");
-          }
-          array = current;
-          arrayPath = name;
-          result = { path: each.path, at, value: undefined, inArray: true };
-          break;
+        const name = path.slice(0, at).join(".");
+        if (array !== undefined && arrayPath !== name) {
+          throw badValue("cannot sort with keys that are parallel arrays");
         }
+        array = current;
+        arrayPath = name;
+        return { path, at, root: current, value: undefined, inArray: true };
       }
-      if (at === each.path.length) {
-        if (Array.isArray(current)) continue;
-        result = { path: each.path, at, value: current };
-      } else if (current instanceof Doc) {
-        const value: Value | undefined = current.get(each.path[at]!);
-        if (value === undefined) result = { path: each.path, at, value: null };
-        else {
-          current = value;
-          at++;
-        }
-      } else result = { path: each.path, at, value: null };
+      if (at === path.length) return { path, at, root: current, value: current, inArray: false };
+      const value: Value | undefined = current instanceof Doc ? current.get(path[at]!) : undefined;
+      if (value === undefined) return { path, at, root: current, value: null, inArray: false };
+      current = value;
+      at++;
     }
-    next.push(result);
-  }
+  });
   if (array === undefined) {
     emit(next.map((each) => each.value!));
     return;
   }
-  if (array.length === 0) {
+  const elements = array;
+  if (elements.length === 0) {
     emit(next.map((each) => (each.inArray ? (each.at === each.path.length ? UNDEFINED : null) : each.value!)));
     return;
   }
-  for (const element of array) {
-    // An array inside an array is a value of its own: only one level is gone into.
+  for (const element of elements) {
     expand(
-      element,
-      next.map((each) => {
-        if (!each.inArray) return each;
-        if (each.at === each.path.length) return { path: each.path, at: each.at, value: element };
-        if (Array.isArray(element)) return { path: each.path, at: each.at, value: null };
-        return { path: each.path, at: each.at, value: undefined };
-      }),
+      next.map((each) => (each.inArray ? intoElement(each, elements, element) : each)),
       emit,
     );
   }
+}
+
+/** The rest of a path inside one element: a field of it, or an element of the array by its index. */
+function intoElement(each: Walked, array: readonly Value[], element: Value): Pending {
+  const { path, at } = each;
+  if (at === path.length) return { path, at, root: element, value: element };
+  const name = path[at]!;
+  const index = arrayIndex(name);
+  const byIndex = index >= 0 && index < array.length ? array[index] : undefined;
+  if (element instanceof Doc && element.has(name)) {
+    if (byIndex !== undefined) {
+      const shown = documentText(
+        Doc.of(
+          array.map((_, i) => String(i)),
+          array.slice(),
+        ),
+      );
+      throw mongoError(
+        16746,
+        `Ambiguous field name found in array (do not use numeric field names in embedded elements in an array), field: '${name}' for array: ${shown}`,
+      );
+    }
+    return { path, at, root: element, value: undefined };
+  }
+  if (byIndex !== undefined) return { path, at: at + 1, root: byIndex, value: undefined };
+  return { path, at, root: element, value: null };
 }
