@@ -2,16 +2,20 @@
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
+const core =
+  'export { connect, day, decimal, defineModel, entity, get, KeyfoldError, list, top } from "./dist/index.js";';
+const mongodb = 'export { mongodb } from "./dist/adapters/mongodb/index.js";';
 const budgets = [
-  { name: "keyfold", entry: "dist/index.js", maxBytes: 15_000 },
-  // What the adapter adds to the core: they share the plan and the errors.
-  { name: "keyfold/mongodb", entry: "dist/adapters/mongodb/index.js", without: "dist/index.js", maxBytes: 10_000 },
+  // What an application with a model and a client takes in.
+  { name: "keyfold", code: core, maxBytes: 18_000 },
+  // The adapter beside it, with the planner for its engine; the model and the errors are the core's.
+  { name: "keyfold/mongodb", code: mongodb, beside: core, maxBytes: 30_000 },
 ];
 
-/** Gzipped bytes of everything that these entries pull in. */
-async function gzippedBytes(entries) {
+/** Gzipped bytes of everything that this code pulls in. */
+async function gzippedBytes(code) {
   const { outputFiles } = await build({
-    stdin: { contents: entries.map((entry) => `export * from "./${entry}";`).join("\n"), resolveDir: process.cwd() },
+    stdin: { contents: code, resolveDir: process.cwd() },
     bundle: true,
     minify: true,
     write: false,
@@ -25,15 +29,15 @@ async function gzippedBytes(entries) {
 }
 
 let over = 0;
-for (const { name, entry, without, maxBytes } of budgets) {
+for (const { name, code, beside, maxBytes } of budgets) {
   const bytes =
-    without === undefined
-      ? await gzippedBytes([entry])
-      : (await gzippedBytes([without, entry])) - (await gzippedBytes([without]));
+    beside === undefined
+      ? await gzippedBytes(code)
+      : (await gzippedBytes(`${beside}\n${code}`)) - (await gzippedBytes(beside));
   const fits = bytes <= maxBytes;
   if (!fits) over++;
   console.log(
-    `${fits ? "ok  " : "OVER"} ${name}: ${bytes} of ${maxBytes} bytes, gzipped${without ? ", beside the core" : ""}`,
+    `${fits ? "ok  " : "OVER"} ${name}: ${bytes} of ${maxBytes} bytes, gzipped${beside ? ", beside the core" : ""}`,
   );
 }
 process.exitCode = over === 0 ? 0 : 1;

@@ -15,6 +15,10 @@ const beside = ["@types/node", "mongodb", "typescript", "vitest", "zod"];
 const jest = "^30.0.0";
 
 let folder: string;
+let packedFiles: readonly string[];
+
+/** A program of the consumer's. */
+const bin = (name: string): string => join(folder, "node_modules", ".bin", name);
 
 /** Runs a program in the consumer's folder; what it said is in the error when it fails. */
 async function run(file: string, args: readonly string[], cwd = folder): Promise<string> {
@@ -37,9 +41,10 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "keyfold-packed-"));
   const packed = await execute("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", folder]);
   const listing: unknown = JSON.parse(packed.stdout);
-  const [{ filename }] = (Array.isArray(listing) ? listing : Object.values(listing as object)) as [
-    { filename: string },
+  const [{ filename, files }] = (Array.isArray(listing) ? listing : Object.values(listing as object)) as [
+    { filename: string; files: { path: string }[] },
   ];
+  packedFiles = files.map(({ path }) => path);
   const own = JSON.parse(await readFile("package.json", "utf8")) as { devDependencies: Record<string, string> };
   const devDependencies = Object.fromEntries(beside.map((name) => [name, own.devDependencies[name]]));
   await writeFile(
@@ -58,11 +63,16 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe("the packed package", () => {
-  it("holds what is needed and nothing else", async () => {
-    const files = await run("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], process.cwd());
-    expect(files).toContain("dist/cli/main.js");
-    expect(files).toContain("dist/testing/attach.cjs");
-    expect(files).not.toMatch(/\.test\.|tsbuildinfo|"path": ?"src\//);
+  it("holds what is needed and nothing else", () => {
+    expect(packedFiles).toEqual(
+      expect.arrayContaining(["dist/cli/main.js", "dist/testing/attach.cjs", "README.md", "LICENSE"]),
+    );
+    expect(
+      packedFiles.filter(
+        (path) => !/^(dist\/.*\.(d\.)?c?[jt]s|README\.md|LICENSE|CHANGELOG\.md|package\.json)$/.test(path),
+      ),
+    ).toEqual([]);
+    expect(packedFiles.filter((path) => path.includes(".test."))).toEqual([]);
   });
 
   it("is imported, and its engines run here and in a process beside", async () => {
@@ -74,36 +84,36 @@ describe("the packed package", () => {
   });
 
   it("starts and resets engines for vitest", async () => {
-    const output = await run("npx", ["vitest", "run", "--root", "vitest", "--config", "vitest.config.mjs"]);
+    const output = await run(bin("vitest"), ["run", "--root", "vitest", "--config", "vitest.config.mjs"]);
     expect(output).toMatch(/5 passed/);
   });
 
   it("starts and resets engines for Jest", async () => {
-    const output = await run("npx", ["jest", "--rootDir", "jest", "--config", "jest/jest.config.cjs"]);
+    const output = await run(bin("jest"), ["--rootDir", "jest", "--config", "jest/jest.config.cjs"]);
     expect(output).toMatch(/3 passed/);
   });
 
   it("lets a package that builds on it emit declarations, and another compile against those", async () => {
-    await run("npx", ["tsc", "-p", "types"]);
+    await run(bin("tsc"), ["-p", "types"]);
     const declarations = await readFile(join(folder, "types/out/shop.d.ts"), "utf8");
     expect(declarations).toContain("customerId: string");
     expect(declarations).not.toContain("zod");
     // shop.d.ts in place of shop.ts
     await rm(join(folder, "types/shop.ts"));
     await cp(join(folder, "types/out/shop.d.ts"), join(folder, "types/shop.d.ts"));
-    await run("npx", ["tsc", "-p", "types", "--noEmit"]);
+    await run(bin("tsc"), ["-p", "types", "--noEmit", "--skipLibCheck"]);
   });
 
   it("has a program that helps and says its version", async () => {
     const { version } = JSON.parse(await readFile("package.json", "utf8")) as { version: string };
-    expect((await run("npx", ["keyfold", "--version"])).trim()).toBe(version);
-    expect(await run("npx", ["keyfold", "--help"])).toMatch(
+    expect((await run(bin("keyfold"), ["--version"])).trim()).toBe(version);
+    expect(await run(bin("keyfold"), ["--help"])).toMatch(
       /dev[\s\S]*plan[\s\S]*apply[\s\S]*load[\s\S]*query[\s\S]*demo/,
     );
   });
 
   it("starts the engines from its program and says where they are", async () => {
-    const child = spawn("npx", ["keyfold", "dev", "--any-port", "--json"], {
+    const child = spawn(bin("keyfold"), ["dev", "--any-port", "--json"], {
       cwd: folder,
       stdio: ["ignore", "pipe", "inherit"],
       detached: true,
