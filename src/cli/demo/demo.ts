@@ -45,7 +45,7 @@ export async function demo(file: string | undefined, options: DemoOptions): Prom
   const model = await loadModelFile(MODEL);
   const started = performance.now();
   const engines = options.to === undefined ? await startEngines({ mongodb: true, beside: true }) : undefined;
-  const url = options.to ?? `${(engines as NonNullable<typeof engines>).mongodb.url.replace(/\/?$/, "/")}demo`;
+  const url = options.to ?? inDatabase((engines as NonNullable<typeof engines>).mongodb.url, "demo");
   const engineMs = performance.now() - started;
   const step = (name: string, text: string, ms: number): Promise<void> =>
     say(`  ${paint("green", "✓")} ${name.padEnd(7)} ${text} ${paint("dim", `· ${duration(ms)}`)}\n`);
@@ -156,6 +156,13 @@ async function loadLines(
   } finally {
     progress.stop();
   }
+}
+
+/** The same server, another database. */
+function inDatabase(url: string, name: string): string {
+  const changed = new URL(url);
+  changed.pathname = `/${name}`;
+  return changed.href;
 }
 
 function generated(options: DemoOptions): Input {

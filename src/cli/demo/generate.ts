@@ -114,13 +114,15 @@ export function* generateLines(options: GenerateOptions): Generator<Buffer> {
   let text = `${HEADER.join(",")}\n`;
   let written = 0;
   let invoice = 536_365;
+  let at = FIRST_DAY;
   while (written < options.lines) {
     // The shop grows: later days have more invoices. It is closed on Saturdays and over the turn of the year.
     const progress = written / options.lines;
     let day = Math.min(DAYS - 1, Math.floor(DAYS * progress ** 0.8));
     while (isClosed(day)) day += 1;
     const opened = Math.floor(progress ** 0.8 * DAYS * 100) % 100;
-    const at = FIRST_DAY + day * 86_400_000 + (8 * 60 + 26 + opened * 5) * 60_000;
+    // In order of time, as the original is.
+    at = Math.max(at, FIRST_DAY + day * 86_400_000 + (8 * 60 + 26 + opened * 5) * 60_000);
     const note = random() < 0.03;
     const cancelled = !note && random() < 0.12;
     const customer = !note && random() < 0.8 ? customers[few(customers.length, 2.2)] : undefined;

@@ -32,7 +32,7 @@ export function show(result: DemoResult, paint: Paint): string {
   const [line] = find("lineBySeq").sample;
   if (line !== undefined) {
     lines.push(
-      `  ${paint("bold", `Line ${cellText(line["seq"])}`)}  ${cellText(line["quantity"])} × ${cellText(line["description"])} at £${cellText(line["unitPrice"])} = £${cellText(line["total"])}, customer ${cellText(line["customerId"])}, ${minute(line["at"])}`,
+      `  ${paint("bold", `Line ${cellText(line["seq"])}`)}  ${cellText(line["quantity"])} × ${cellText(line["description"])} at ${pounds(String(line["unitPrice"]))} = ${pounds(String(line["total"]))}, customer ${cellText(line["customerId"])}, ${minute(line["at"])}`,
       "",
     );
   }
@@ -87,8 +87,8 @@ function bars(answer: Answer, by: string, paint: Paint): string[] {
 
 /** "£27,834.61": cut to pennies for reading; the answer itself is exact. */
 function pounds(total: string): string {
-  const [whole = "0", fraction = ""] = total.split(".");
-  return `£${BigInt(whole).toLocaleString("en")}.${fraction.padEnd(2, "0").slice(0, 2)}`;
+  const [whole = "0", fraction = ""] = total.replace("-", "").split(".");
+  return `${total.startsWith("-") ? "−" : ""}£${BigInt(whole).toLocaleString("en")}.${fraction.padEnd(2, "0").slice(0, 2)}`;
 }
 
 function minute(at: unknown): string {
