@@ -33,6 +33,8 @@ describe("the guide to consistency", () => {
       packages: "external",
       platform: "node",
       format: "esm",
+      tsconfigRaw: "{}", // the package as it was built, not its sources
+      target: "node20",
       logLevel: "error",
     });
     const { stdout } = await execute(process.execPath, [outfile], {

@@ -36,7 +36,6 @@ beforeAll(async () => {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   for (const block of blocks) if (block.file !== undefined) await writeFile(join(folder, block.file), block.text);
-  await writeFile(join(folder, "package.json"), JSON.stringify({ type: "module" }));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -76,6 +75,8 @@ describe("the README", () => {
         packages: "external",
         platform: "node",
         format: "esm",
+        tsconfigRaw: "{}", // the package as it was built, not its sources
+        target: "node20",
         logLevel: "error",
       });
       const { stdout } = await execute(process.execPath, [join(folder, "app.mjs")], {
