@@ -56,12 +56,27 @@ export function defineModel<
   return checkModel(spec) as unknown as Model<E, P>;
 }
 
-/** What a model is at run time, for plans and adapters. */
+/**
+ * What a model is at run time, for plans and adapters: entities, fields, patterns and workload as plain data.
+ *
+ * @example
+ * ```ts
+ * describe(model).entities["line"]?.key;   // ["seq"]
+ * ```
+ */
 export function describe(model: { readonly kind: "model" }): ModelData {
   return model as unknown as ModelData;
 }
 
-/** Whether a value (the default export of a model file, say) is a model made by `defineModel`, of this or another copy of keyfold. */
+/**
+ * Whether a value is a model made by `defineModel`, of this or another copy of keyfold.
+ *
+ * @example
+ * ```ts
+ * const file: { readonly default?: unknown } = await import("./model.js");
+ * if (isModel(file.default)) console.log(Object.keys(file.default.patterns));
+ * ```
+ */
 export function isModel(value: unknown): value is AnyModel {
   return typeof value === "object" && value !== null && "kind" in value && value.kind === "model" && "format" in value;
 }

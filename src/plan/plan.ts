@@ -20,7 +20,14 @@ const planners: {
 /** Engines that a plan can be made for. */
 export const plannedEngines = Object.keys(planners) as readonly PlannedEngine[];
 
-/** Whether a plan can be made for the engine of this name. */
+/**
+ * Whether a plan can be made for the engine of this name.
+ *
+ * @example
+ * ```ts
+ * isPlannedEngine("mongodb");   // true
+ * ```
+ */
 export function isPlannedEngine(engine: string): engine is PlannedEngine {
   return Object.hasOwn(planners, engine);
 }
@@ -44,12 +51,26 @@ export function planFor(model: ModelData, engine: string): Plan {
   return planners[engine].plan(model);
 }
 
-/** A plan as text for people; the same bytes for the same plan. */
+/**
+ * A plan as text for people; the same bytes for the same plan.
+ *
+ * @example
+ * ```ts
+ * process.stdout.write(renderPlanText(planFor(describe(model), "mongodb")));
+ * ```
+ */
 export function renderPlanText(plan: Plan): string {
   return planners[plan.engine].render(plan);
 }
 
-/** A plan as JSON for programs; the same bytes for the same plan. */
+/**
+ * A plan as JSON for programs; the same bytes for the same plan.
+ *
+ * @example
+ * ```ts
+ * const plan: unknown = JSON.parse(renderPlanJson(planFor(describe(model), "mongodb")));
+ * ```
+ */
 export function renderPlanJson(plan: Plan): string {
   return `${stableJson(plan, 2)}\n`;
 }

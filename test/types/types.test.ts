@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { describe, expect, it } from "vitest";
@@ -56,4 +56,52 @@ describe("types", () => {
     });
     expect(silent).toEqual([]);
   });
+
+  it("fit the examples in the documentation of model and plan", { timeout: 120_000 }, () => {
+    const examples = ["../../src/model", "../../src/plan", "../../src/plan/mongodb", "../../src/client"].flatMap(
+      examplesOf,
+    );
+    expect(examples.length).toBeGreaterThan(15);
+    const code = examples.map((example, index) => {
+      // A pattern alone is a member of `patterns`; all else is a statement.
+      const member = /^\w+: /.test(example);
+      const text = example.replace(/^export default /m, "").replace('import("./model.js")', "Promise.resolve({})");
+      return `export async function example${index}() {\n${member ? `defineModel({ entities: { line }, patterns: {\n${text}\n} });` : text}\n}`;
+    });
+    const file = path("examples.generated.ts");
+    const found = diagnose(["examples.generated.ts"], new Map([[file, `${preamble}\n${code.join("\n")}\n`]]));
+    expect(
+      found.map(
+        (one) =>
+          `${ts.flattenDiagnosticMessageText(one.messageText, "\n")} in ${one.file?.text.slice(one.start ?? 0, (one.start ?? 0) + 80)}`,
+      ),
+    ).toEqual([]);
+  });
 });
+
+/** What an example may take for granted: the imports, a model, its client. */
+const preamble = `import { z } from "zod";
+import * as keyfold from "../../src/index.js";
+import { bytes, type Client, connect, day, decimal, defineModel, describe, embed, entity, get, hour, isModel, isPlannedEngine, list, month, planFor, renderPlanJson, renderPlanText, search, top } from "../../src/index.js";
+import { mongodb, type MongoDB } from "../../src/adapters/mongodb/index.js";
+import { planMongodb } from "../../src/plan/mongodb/plan.js";
+import type { MongoClient } from "mongodb";
+import model, { line } from "./model.js";
+import { shop } from "./use.js";
+declare const client: MongoClient;
+const db = client.db("shop");
+const record = (await shop.lineBySeq({ seq: 1 }))!;
+export const all = [keyfold, z, bytes, connect, day, decimal, describe, embed, entity, get, hour, isModel, isPlannedEngine, list, month, planFor, renderPlanJson, renderPlanText, search, top, mongodb, planMongodb, model, db, record];
+export type All = [Client<typeof model, MongoDB>];`;
+
+/** The code of each `@example` in a folder's files. */
+function examplesOf(folder: string): string[] {
+  return readdirSync(path(folder))
+    .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
+    .flatMap((name) => {
+      const source = readFileSync(path(`${folder}/${name}`), "utf8");
+      return [...source.matchAll(/@example\n \* ```ts\n([\s\S]*?) \* ```/g)].map(([, block = ""]) =>
+        block.replaceAll(/^ \* ?/gm, "").trim(),
+      );
+    });
+}

@@ -20,7 +20,7 @@ import type { MongoCollection, MongoIndex, MongoIndexKey, MongoPatternPlan, Mong
  * @example
  * ```ts
  * const plan = planMongodb(describe(model));
- * plan.collections.line.indexes.map((index) => index.name);   // ["customerId_1_at_-1__id_-1", …]
+ * plan.collections["line"]?.indexes.map((index) => index.name);   // ["customerId_1_at_-1__id_-1", …]
  * ```
  */
 export function planMongodb(model: ModelData): MongoPlan {
