@@ -69,6 +69,7 @@ function findAndModify(request: CommandRequest, engine: Engine) {
         variables,
         hint,
         sort,
+        command: "findAndModify",
       },
       context,
     );

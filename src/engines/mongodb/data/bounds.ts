@@ -17,6 +17,9 @@ interface End {
   readonly bytes: string;
   readonly kind: "value" | "prefix";
   readonly inclusive: boolean;
+  /** As explain shows it; where it is that of a whole type, with its own sign of being part of the interval or not. */
+  readonly text: string;
+  readonly open?: boolean;
 }
 
 /** Values between two ends, in ascending order. */
@@ -25,8 +28,13 @@ export interface Interval {
   readonly high: End;
   /** A single value. */
   readonly point: boolean;
-  /** As explain shows it. */
-  readonly text: string;
+}
+
+/** An interval as explain shows it; the other way round for a field that is walked from its greatest value down. */
+export function intervalText({ low, high }: Interval, downwards: boolean): string {
+  const closed = (end: End): boolean => (end.kind === "value" ? end.inclusive : end.open !== true);
+  const [from, to] = downwards ? [high, low] : [low, high];
+  return `${closed(from) ? "[" : "("}${from.text}, ${to.text}${closed(to) ? "]" : ")"}`;
 }
 
 /** What one predicate of a filter says about its path. */
@@ -51,10 +59,9 @@ export interface Conjunction {
 }
 
 const everything: Interval = {
-  low: { bytes: "\x01", kind: "prefix", inclusive: true },
-  high: { bytes: "\xfe", kind: "prefix", inclusive: true },
+  low: { bytes: "\x01", kind: "prefix", inclusive: true, text: "MinKey" },
+  high: { bytes: "\xfe", kind: "prefix", inclusive: true, text: "MaxKey" },
   point: false,
-  text: "[MinKey, MaxKey]",
 };
 
 /** All values. */
@@ -97,28 +104,30 @@ function typeOf(value: Value): number {
 }
 
 function pointOf(value: Value): Interval {
-  const end: End = { bytes: encodeValue(value), kind: "value", inclusive: true };
-  const text = elementText(value);
-  return { low: end, high: end, point: true, text: `[${text}, ${text}]` };
+  const end: End = { bytes: encodeValue(value), kind: "value", inclusive: true, text: elementText(value) };
+  return { low: end, high: end, point: true };
 }
 
-/** All values of the type of `value`. */
-function bracket(value: Value): { floor: End; low: string; high: string } {
+/** The ends of all values of the type of `value`. */
+function bracket(value: Value): { floor: End; ceiling: End } {
   const type = typeOf(value);
-  const floor: End = { bytes: typeFloor(type), kind: "prefix", inclusive: true };
-  if (isNumber(value)) return { floor, low: "[nan.0", high: "inf.0]" };
+  const both = (low: string, high: string, open: boolean): { floor: End; ceiling: End } => {
+    const end = { bytes: typeFloor(type), kind: "prefix", inclusive: true } as const;
+    return { floor: { ...end, text: low }, ceiling: { ...end, text: high, open } };
+  };
+  if (isNumber(value)) return both("-inf.0", "inf.0", false);
   switch (type) {
     case BsonType.string:
     case BsonType.symbol:
-      return { floor, low: '[""', high: "{})" };
+      return both('""', "{}", true);
     case BsonType.document:
-      return { floor, low: "[{}", high: "[])" };
+      return both("{}", "[]", true);
     case BsonType.date:
-      return { floor, low: "[new Date(-9223372036854775808)", high: "new Date(9223372036854775807)]" };
+      return both("new Date(-9223372036854775808)", "new Date(9223372036854775807)", false);
     case BsonType.boolean:
-      return { floor, low: "[false", high: "true]" };
+      return both("false", "true", false);
     default:
-      return { floor, low: "[", high: ")" };
+      return both("", "", true);
   }
 }
 
@@ -128,21 +137,13 @@ function comparison(op: string, value: Value): { intervals: readonly Interval[];
     return undefined;
   if (value === null || value === UNDEFINED) return undefined;
   if (typeof value === "number" && Number.isNaN(value)) return undefined;
-  const { floor, low, high } = bracket(value);
-  const end: End = { bytes: encodeValue(value), kind: "value", inclusive: op === "$gte" || op === "$lte" };
-  const text = elementText(value);
+  const { floor, ceiling } = bracket(value);
+  const inclusive = op === "$gte" || op === "$lte";
+  const end: End = { bytes: encodeValue(value), kind: "value", inclusive, text: elementText(value) };
   const exact = !(value instanceof Doc);
-  if (op === "$gt" || op === "$gte") {
-    return {
-      intervals: [{ low: end, high: floor, point: false, text: `${end.inclusive ? "[" : "("}${text}, ${high}` }],
-      exact,
-    };
-  }
+  if (op === "$gt" || op === "$gte") return { intervals: [{ low: end, high: ceiling, point: false }], exact };
   // NaN is below all numbers in an index and below none in a comparison.
-  return {
-    intervals: [{ low: floor, high: end, point: false, text: `${low}, ${text}${end.inclusive ? "]" : ")"}` }],
-    exact: exact && !isNumber(value),
-  };
+  return { intervals: [{ low: floor, high: end, point: false }], exact: exact && !isNumber(value) };
 }
 
 /** What equality with a value says: an array is found by itself or by its first element. */
@@ -158,15 +159,16 @@ function equality(value: Value): { intervals: readonly Interval[]; exact: boolea
 
 /** The strings that a regex can match, when it is anchored and begins with plain characters. */
 function regexIntervals(pattern: string, options: string): readonly Interval[] {
-  const floor: End = { bytes: typeFloor(BsonType.string), kind: "prefix", inclusive: true };
-  const strings: Interval = { low: floor, high: floor, point: false, text: '["", {})' };
+  const { floor, ceiling } = bracket("");
+  const strings: Interval = { low: floor, high: ceiling, point: false };
   const prefix = plainPrefix(pattern, options);
   const same = pointOf(regexValue(pattern, options));
   if (prefix === "") return [strings, same];
   // Without the NUL that ends a whole string.
   const bytes = encodeValue(prefix).slice(0, -1);
-  const end: End = { bytes, kind: "prefix", inclusive: true };
-  return [{ low: end, high: end, point: false, text: `[${JSON.stringify(prefix)}, …)` }, same];
+  const low: End = { bytes, kind: "prefix", inclusive: true, text: JSON.stringify(prefix) };
+  const next = prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
+  return [{ low, high: { ...low, text: JSON.stringify(next), open: true }, point: false }, same];
 }
 
 function regexValue(pattern: string, options: string): BSONRegExp {
@@ -327,7 +329,7 @@ export function union(intervals: readonly Interval[]): readonly Interval[] {
     const last = out[out.length - 1];
     if (last === undefined || start(each) >= end(last)) out.push(each);
     else if (end(each) > end(last)) {
-      out[out.length - 1] = { low: last.low, high: each.high, point: false, text: `${last.text} ∪ ${each.text}` };
+      out[out.length - 1] = { low: last.low, high: each.high, point: false };
     }
   }
   return out;
@@ -347,8 +349,7 @@ export function intersection(a: readonly Interval[], b: readonly Interval[]): re
         out.push(low);
         continue;
       }
-      const text = `${low.text.slice(0, low.text.lastIndexOf(", "))}, ${high.text.slice(high.text.lastIndexOf(", ") + 2)}`;
-      out.push({ low: low.low, high: high.high, point: low.point || high.point, text });
+      out.push({ low: low.low, high: high.high, point: low.point || high.point });
     }
   }
   return out;

@@ -23,6 +23,8 @@ export interface UpdateSpec {
   readonly variables: Doc | undefined;
   readonly hint: Value | undefined;
   readonly sort?: Doc | undefined;
+  /** The command that errors name. */
+  readonly command?: "update" | "findAndModify";
 }
 
 export interface ModifyContext {
@@ -55,6 +57,7 @@ export function updateMany(
   const updater = compileUpdate(spec.update, {
     now: context.now(),
     isUpsert: spec.upsert,
+    command: spec.command,
     ...(spec.arrayFilters === undefined ? {} : { arrayFilters: spec.arrayFilters }),
     ...(spec.constants === undefined && spec.variables === undefined
       ? {}

@@ -9,6 +9,7 @@ import {
   full,
   type Interval,
   intersection,
+  intervalText,
   isFull,
   type Predicate,
   rangeOf,
@@ -240,7 +241,11 @@ function candidate(index: Index, conjunction: Conjunction, sort: readonly SortKe
     index,
     ranges,
     reverse: sorted && reverse,
-    bounds: bounds.map((own, at) => (at < used ? own : full).map((each) => each.text)),
+    bounds: bounds.map((own, at) => {
+      const downwards = fields[at]!.descending !== (sorted && reverse);
+      const texts = (at < used ? own : full).map((each) => intervalText(each, downwards));
+      return downwards ? texts.reverse() : texts;
+    }),
     ...(mergePrefixes === undefined ? {} : { mergePrefixes }),
   };
   return { scan, sorted, exact, bounded: used > 0 };
