@@ -21,13 +21,19 @@ export const model = defineModel({
 /** An engine with the model's collections in it, the driver's client, and an end for both. */
 export async function start() {
   const engines = await startEngines({ mongodb: true });
-  const client = new MongoClient(engines.mongodb.url);
+  const client = new MongoClient(engines.mongodb.url, { monitorCommands: true });
+  let asked: Record<string, unknown> = {};
+  client.on("commandStarted", ({ commandName, command }) => {
+    if (commandName === "find" || commandName === "aggregate") asked = command;
+  });
   const adapter = mongodb(client.db("shop"));
   await adapter.bind(describe(model)).apply({}); // as `keyfold apply` does
   return {
     engines,
     client,
     adapter,
+    /** The last question as the driver sent it. */
+    asked: () => asked,
     async stop() {
       await client.close();
       await engines.close();

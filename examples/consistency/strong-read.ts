@@ -2,12 +2,12 @@
 import { connect, KeyfoldError } from "keyfold";
 import { model, start } from "./shop.js";
 
-const { adapter, stop } = await start();
+const { adapter, asked, stop } = await start();
 const shop = connect(model, adapter);
 await shop.account.insert({ id: "a1", owner: "Ada", visits: 1, balance: "1.00" });
 
-const { request } = await shop.accountById.explain({ id: "a1" }, { consistency: "strong" });
-console.log(`one record at strong: ${JSON.stringify((request as { readConcern?: unknown }).readConcern)}`);
+await shop.accountById({ id: "a1" }, { consistency: "strong" });
+console.log(`one record at strong: ${JSON.stringify(asked()["readConcern"])}`);
 
 try {
   // @ts-expect-error a list cannot be strong on MongoDB: the types say so as well

@@ -90,12 +90,20 @@ describe("the README", () => {
 
   it("has a test that passes", { timeout: 60_000 }, async () => {
     expect(file("orders.test.ts")).toContain("keyfold/testing");
-    const { stdout } = await execute(
+    await writeFile(join(folder, "vitest.config.mjs"), "export default {};\n");
+    const { stdout, stderr } = await execute(
       process.execPath,
-      [resolve("node_modules/vitest/vitest.mjs"), "run", "--root", folder, "--config", "/dev/null"],
+      [
+        resolve("node_modules/vitest/vitest.mjs"),
+        "run",
+        "--root",
+        folder,
+        "--config",
+        join(folder, "vitest.config.mjs"),
+      ],
       { env: { PATH: process.env["PATH"], HOME: process.env["HOME"], NO_COLOR: "1" } },
     ).catch((error: { stdout: string; stderr: string }) => error);
-    expect(stdout).toMatch(/Tests +2 passed/);
+    expect(stdout, stderr).toMatch(/Tests +2 passed/);
   });
 
   it("names files and commands that are there", async () => {
