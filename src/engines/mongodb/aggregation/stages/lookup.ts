@@ -167,18 +167,25 @@ function readOptions(argument: Value): LookupOptions {
   };
 }
 
+function beginsWithDocuments(stages: readonly Value[]): boolean {
+  const first = stages[0];
+  return first instanceof Doc && first.first()?.[0] === "$documents";
+}
+
 /** Compiles the part of a `$lookup` that finds the foreign documents of one document. */
 function finder(options: LookupOptions, context: StageContext): () => (doc: Doc) => Iterable<Doc> {
   const { from, local, foreign } = options;
   let inner: InnerPipeline | undefined;
   let assign = (_doc: Doc): void => {};
   if (options.pipeline !== undefined) {
+    if (from === undefined && !beginsWithDocuments(options.pipeline)) {
+      throw failedToParse(
+        "$lookup stage without explicit collection must have a pipeline with $documents as first stage",
+      );
+    }
     const bound = bindVariables(options.let ?? new Doc(), context.scope);
     inner = context.compileInner(options.pipeline, { place: "$lookup", scope: bound.scope, collection: from });
     assign = (doc) => bound.assign(doc, context.variables);
-    if (from === undefined && !inner.isSource) {
-      throw failedToParse("must specify 'from' when the pipeline does not begin with $documents");
-    }
   }
   const read = () => (from === undefined ? [] : context.readCollection(context.db, from));
   return () => {
