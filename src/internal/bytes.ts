@@ -8,7 +8,7 @@ export function toBase64Url(bytes: Uint8Array): string {
 /** The bytes of URL-safe base64, or undefined where the text is not exactly what `toBase64Url` gives. */
 export function fromBase64Url(text: string): Uint8Array | undefined {
   const bytes = Buffer.from(text, "base64url");
-  return bytes.toString("base64url") === text ? bytes : undefined;
+  return bytes.toString("base64url") === text ? new Uint8Array(bytes) : undefined;
 }
 
 /** First `length` hexadecimal digits of the SHA-256 of a text. */

@@ -83,7 +83,8 @@ export function decodeDecimal(bytes: Uint8Array, offset: number, scale: number):
   const zero = digits === "0";
   const shift = exponent + scale;
   if (!zero && shift > 0) {
-    if (digits.length + shift > 6_200) return undefined;
+    // No field of this scale can have been written with more digits than decimal128 holds.
+    if (digits.length + shift > 34) return undefined;
     digits += "0".repeat(shift);
   } else if (!zero && shift < 0) {
     const kept = digits.length + shift;

@@ -13,7 +13,9 @@ export interface Doc {
 
 /** Options of `db.command` that the adapter uses. */
 export interface CommandOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
+  /** The driver gives up a connection that is silent for longer. */
+  readonly timeoutMS?: number;
   readonly readPreference?: unknown;
   readonly session?: ClientSessionLike;
   readonly fieldsAsRaw?: Readonly<Record<string, boolean>>;

@@ -42,6 +42,9 @@ export interface RequestSettings {
 const SMALLEST_STALENESS_MS = 90_000;
 const RAW_BATCH: CommandOptions = { fieldsAsRaw: { firstBatch: true } };
 
+/** By so much the driver's own time limit is longer than ours, so that ours is the one that speaks. */
+const DRIVER_SLACK_MS = 50;
+
 /** What is known of each client's servers, from the driver's own monitoring. */
 const topologies = new WeakMap<object, { current: TopologyLike | undefined }>();
 
@@ -131,7 +134,7 @@ export class Requests {
   async #learn(deadline: Deadline): Promise<Deployment> {
     // Numbers stay BSON values here: they tell which major version of bson the driver has.
     const reply = await this.#retrying(deadline, "hello", "", (signal) =>
-      sendCommand(this.#db, { hello: 1 }, { signal, promoteValues: false }),
+      sendCommand(this.#db, { hello: 1 }, { ...limits(deadline, signal), promoteValues: false }),
     );
     const version =
       Object.values(reply)
@@ -149,13 +152,13 @@ export class Requests {
   /** Sends a command that changes nothing and has no level of its own (hello, listIndexes). */
   plain(command: Doc, collection: string, deadline: Deadline): Promise<Doc> {
     return this.#retrying(deadline, Object.keys(command)[0] ?? "", collection, (signal) =>
-      sendCommand(this.#db, command, { signal }),
+      sendCommand(this.#db, command, limits(deadline, signal)),
     );
   }
 
   /** Sends a read at the call's level. Documents of the first batch come as bytes. */
   async read(command: Doc, collection: string, call: ReadCall, deadline: Deadline): Promise<Doc> {
-    const { values } = await this.deployment(deadline);
+    const { values } = this.#deployment ?? (await this.deployment(deadline));
     const session = call.session as MongoSession | undefined;
     const { readConcern, readPreference } = this.#level(call, session, values);
     const name = Object.keys(command)[0] ?? "";
@@ -167,7 +170,7 @@ export class Requests {
       carrier?.advanceClusterTime(tell as never);
       const options: CommandOptions = {
         ...RAW_BATCH,
-        signal,
+        ...limits(deadline, signal),
         ...(readPreference === undefined ? {} : { readPreference }),
         ...(carrier === undefined ? {} : { session: carrier }),
       };
@@ -221,7 +224,7 @@ export class Requests {
     deadline: Deadline,
     operation: string,
     collection: string,
-    send: (signal: AbortSignal) => Promise<Doc>,
+    send: (signal: AbortSignal | undefined) => Promise<Doc>,
   ): Promise<Doc> {
     return retry(
       async (attempt) => {
@@ -283,7 +286,7 @@ export class Requests {
    * to send twice; where the server keeps a record of writes, every attempt carries the same transaction number.
    */
   async write(command: Doc, collection: string, call: Call, deadline: Deadline, batch?: number): Promise<WriteReply> {
-    const { exactResend, values } = await this.deployment(deadline);
+    const { exactResend, values } = this.#deployment ?? (await this.deployment(deadline));
     const session = call.session as MongoSession | undefined;
     const carrier = exactResend ? this.#takeSession() : undefined;
     const name = Object.keys(command)[0] ?? "";
@@ -307,7 +310,10 @@ export class Requests {
           try {
             const answer = await this.#traced(name, collection, attempt, batch, () =>
               part.run((signal) =>
-                sendCommand(this.#db, full, { signal, ...(carrier === undefined ? {} : { session: carrier }) }),
+                sendCommand(this.#db, full, {
+                  ...limits(part, signal),
+                  ...(carrier === undefined ? {} : { session: carrier }),
+                }),
               ),
             );
             const concern = answer["writeConcernError"] as Doc | undefined;
@@ -325,7 +331,7 @@ export class Requests {
         (thrown) => {
           const failure = writeFailureOf(thrown);
           // A part of the deadline passed, not all of it.
-          if (failure.error.code === "DEADLINE_EXCEEDED" && thrown === failure.error) return { retry: true };
+          if (failure.error.code === "DEADLINE_EXCEEDED") return { retry: true };
           return verdictOf(failure);
         },
         deadline,
@@ -371,6 +377,14 @@ export class Requests {
     this.#idle = [];
     await Promise.all(sessions.map((session) => session.endSession().catch(() => {})));
   }
+}
+
+/** The driver's limits for a request: its time, and the caller's signal where there is one. */
+function limits(deadline: Deadline, signal: AbortSignal | undefined): CommandOptions {
+  const remaining = Math.ceil(deadline.remainingMs());
+  // A week is beyond a Node timer.
+  const timeoutMS = Math.min(2_000_000_000, Math.max(1, remaining) + DRIVER_SLACK_MS);
+  return signal === undefined ? { timeoutMS } : { timeoutMS, signal };
 }
 
 /** A mapped error beside the driver's own, which the retry layer judges. */
