@@ -7,7 +7,7 @@ import { Decimal128, type Document, MongoClient } from "mongodb";
 import { type Comparison, compare, type RoundsOptions, timed } from "../harness/rounds.js";
 import { startEmbedded } from "./start-up.js";
 
-const FILE = new URL("../../../shared/data/online-retail.csv.gz", import.meta.url).pathname;
+const FILE = "../shared/data/online-retail.csv.gz";
 const ROWS = 541_909;
 const run = promisify(execFile);
 
