@@ -95,32 +95,20 @@ export class Deadline {
     if (this.over) throw this.error();
   }
 
-  /**
-   * Settles as `work` does, or rejects with `error()` when the deadline ends first, whatever `work` makes of it.
-   * `work` gets a signal only where the caller gave one: making one for each request is dear.
-   */
-  run<T>(work: (signal: AbortSignal | undefined) => Promise<T>): Promise<T> {
-    if (this.over) return Promise.reject(this.error());
+  /** Settles as `work` does, or rejects with `error()` when the deadline ends first, whatever `work` makes of its signal. */
+  run<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const signal = this.signal;
+    if (signal.aborted) return Promise.reject(this.error());
     return new Promise<T>((resolve, reject) => {
-      const remaining = this.remainingMs();
-      const outer = this.#outer;
-      const stop = () => {
-        reject(this.error());
-        free();
-      };
-      const timer = remaining <= LONGEST_TIMER_MS ? setTimeout(stop, Math.ceil(remaining)) : undefined;
-      const free = () => {
-        clearTimeout(timer);
-        outer?.removeEventListener("abort", stop);
-      };
-      outer?.addEventListener("abort", stop, { once: true });
-      work(outer).then(
+      const stop = () => reject(this.error());
+      signal.addEventListener("abort", stop, { once: true });
+      work(signal).then(
         (value) => {
-          free();
+          signal.removeEventListener("abort", stop);
           resolve(value);
         },
         (error) => {
-          free();
+          signal.removeEventListener("abort", stop);
           reject(error);
         },
       );

@@ -13,9 +13,8 @@ export interface Doc {
 
 /** Options of `db.command` that the adapter uses. */
 export interface CommandOptions {
-  readonly signal?: AbortSignal | undefined;
-  /** The driver gives up a connection that is silent for longer. */
-  readonly timeoutMS?: number;
+  /** Ends the request, and closes a connection that was waiting for its answer: `timeoutMS` does not do the latter. */
+  readonly signal?: AbortSignal;
   readonly readPreference?: unknown;
   readonly session?: ClientSessionLike;
   readonly fieldsAsRaw?: Readonly<Record<string, boolean>>;

@@ -42,9 +42,6 @@ export interface RequestSettings {
 const SMALLEST_STALENESS_MS = 90_000;
 const RAW_BATCH: CommandOptions = { fieldsAsRaw: { firstBatch: true } };
 
-/** By so much the driver's own time limit is longer than ours, so that ours is the one that speaks. */
-const DRIVER_SLACK_MS = 50;
-
 /** What is known of each client's servers, from the driver's own monitoring. */
 const topologies = new WeakMap<object, { current: TopologyLike | undefined }>();
 
@@ -134,7 +131,7 @@ export class Requests {
   async #learn(deadline: Deadline): Promise<Deployment> {
     // Numbers stay BSON values here: they tell which major version of bson the driver has.
     const reply = await this.#retrying(deadline, "hello", "", (signal) =>
-      sendCommand(this.#db, { hello: 1 }, { ...limits(deadline, signal), promoteValues: false }),
+      sendCommand(this.#db, { hello: 1 }, { signal, promoteValues: false }),
     );
     const version =
       Object.values(reply)
@@ -152,7 +149,7 @@ export class Requests {
   /** Sends a command that changes nothing and has no level of its own (hello, listIndexes). */
   plain(command: Doc, collection: string, deadline: Deadline): Promise<Doc> {
     return this.#retrying(deadline, Object.keys(command)[0] ?? "", collection, (signal) =>
-      sendCommand(this.#db, command, limits(deadline, signal)),
+      sendCommand(this.#db, command, { signal }),
     );
   }
 
@@ -170,7 +167,7 @@ export class Requests {
       carrier?.advanceClusterTime(tell as never);
       const options: CommandOptions = {
         ...RAW_BATCH,
-        ...limits(deadline, signal),
+        signal,
         ...(readPreference === undefined ? {} : { readPreference }),
         ...(carrier === undefined ? {} : { session: carrier }),
       };
@@ -224,7 +221,7 @@ export class Requests {
     deadline: Deadline,
     operation: string,
     collection: string,
-    send: (signal: AbortSignal | undefined) => Promise<Doc>,
+    send: (signal: AbortSignal) => Promise<Doc>,
   ): Promise<Doc> {
     return retry(
       async (attempt) => {
@@ -311,7 +308,7 @@ export class Requests {
             const answer = await this.#traced(name, collection, attempt, batch, () =>
               part.run((signal) =>
                 sendCommand(this.#db, full, {
-                  ...limits(part, signal),
+                  signal,
                   ...(carrier === undefined ? {} : { session: carrier }),
                 }),
               ),
@@ -377,14 +374,6 @@ export class Requests {
     this.#idle = [];
     await Promise.all(sessions.map((session) => session.endSession().catch(() => {})));
   }
-}
-
-/** The driver's limits for a request: its time, and the caller's signal where there is one. */
-function limits(deadline: Deadline, signal: AbortSignal | undefined): CommandOptions {
-  const remaining = Math.ceil(deadline.remainingMs());
-  // A week is beyond a Node timer.
-  const timeoutMS = Math.min(2_000_000_000, Math.max(1, remaining) + DRIVER_SLACK_MS);
-  return signal === undefined ? { timeoutMS } : { timeoutMS, signal };
 }
 
 /** A mapped error beside the driver's own, which the retry layer judges. */
