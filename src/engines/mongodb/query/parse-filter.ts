@@ -63,6 +63,9 @@ function parseTopLevel(name: string, value: Value, depth: number, top: boolean):
       if (!top) throw badValue("$expr can only be applied to the top-level document");
       return { kind: "expr", expression: value };
     default:
+      if (name === "$not") {
+        throw badValue("unknown top level operator: $not. If you are trying to negate an entire expression, use $nor.");
+      }
       // A reference to another document is compared field by field.
       if (name === "$ref" || name === "$id" || name === "$db")
         return { kind: "comparison", path: name, op: "eq", value };

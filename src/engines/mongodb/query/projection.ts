@@ -28,6 +28,8 @@ interface ParseState {
   computed: boolean;
   positional: readonly string[] | undefined;
   elemMatches: boolean;
+  /** An error that MongoDB would find last. */
+  failure: MongoError | undefined;
   readonly root: ProjectionNode;
   /** Every path named so far, to find those that collide. */
   readonly named: ProjectionNode;
@@ -56,6 +58,7 @@ export function compileProjection(spec: Doc, matcher?: Matcher | undefined, opti
     computed: false,
     positional: undefined,
     elemMatches: false,
+    failure: undefined,
     root: newNode(),
     named: newNode(),
     slices: [],
@@ -64,6 +67,7 @@ export function compileProjection(spec: Doc, matcher?: Matcher | undefined, opti
     options,
   };
   for (const [name, value] of spec) readField(state, name, value);
+  if (state.failure !== undefined) throw state.failure;
   const { root, slices, elements, positional } = state;
   let { mode } = state;
   if (mode === undefined) {
@@ -82,8 +86,8 @@ export function compileProjection(spec: Doc, matcher?: Matcher | undefined, opti
   return {
     kind: state.computed ? "computed" : mode,
     apply: (doc) => {
-      const source = positional === undefined ? doc : positioned(doc, positional, matcher);
-      const out = project(root, finalMode, source, variables);
+      let out = project(root, finalMode, doc, variables);
+      if (positional !== undefined) out = positioned(out, positional, () => matcher?.matchWithPosition(doc).position);
       for (const { path, run } of rewrites) rewriteIn(out, path, 0, run);
       return out;
     },
@@ -187,6 +191,7 @@ function readPath(state: ParseState, path: string[], value: Value): void {
     return;
   }
   if (state.mode === "exclusion") {
+    insertPath(state.named, path, "plain");
     throw mongoError(
       31310,
       `Cannot use an expression ${path.at(-1)}: ${elementText(value)} in an exclusion projection`,
@@ -196,17 +201,16 @@ function readPath(state: ParseState, path: string[], value: Value): void {
 }
 
 function addComputed(state: ParseState, path: string[], compile: () => ReturnType<ParseState["compile"]>): void {
-  let compiled: ReturnType<ParseState["compile"]> | undefined;
-  let failure: unknown;
+  let compiled: ReturnType<ParseState["compile"]>;
   try {
     compiled = compile();
   } catch (error) {
-    // MongoDB folds constants after it has looked at the paths.
+    // MongoDB folds constants after it has looked at the whole specification.
     if (!(error instanceof MongoError) || error.code !== 28724) throw error;
-    failure = error;
+    state.failure ??= error;
+    compiled = state.compile(null);
   }
   insertPath(state.named, path, "plain");
-  if (compiled === undefined) throw failure;
   setMode(state, "inclusion", path.join("."));
   state.computed = true;
   insertPath(state.root, path, compiled);
@@ -311,16 +315,17 @@ function rewriteInside(value: Value, path: readonly string[], at: number, run: R
     rewriteIn(copy, path, at, run);
     return copy;
   }
-  return Array.isArray(value) ? value.map((each) => rewriteInside(each, path, at, run)) : value;
+  if (!Array.isArray(value)) return value;
+  return value.map((each) => (each instanceof Doc ? rewriteInside(each, path, at, run) : each));
 }
 
-/** The document with the first array on the path cut down to the element that the filter matched. */
-function positioned(doc: Doc, path: readonly string[], matcher: Matcher | undefined): Doc {
+/** The projected document with the first array on the path cut down to the element at the position that matched. */
+function positioned(doc: Doc, path: readonly string[], find: () => number | undefined): Doc {
   let current: Value | undefined = doc;
   let depth = 0;
   while (depth < path.length && current instanceof Doc) current = current.get(path[depth++]!);
   if (!Array.isArray(current)) return doc;
-  const position = matcher?.matchWithPosition(doc).position;
+  const position = find();
   const element = position === undefined ? undefined : current[position];
   if (element === undefined) {
     throw mongoError(51246, "positional operator '.$' couldn't find a matching element in the array");

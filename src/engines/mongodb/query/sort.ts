@@ -186,6 +186,10 @@ function intoElement(each: Walked, array: readonly Value[], element: Value): Pen
     }
     return { path, at, root: element, value: undefined };
   }
-  if (byIndex !== undefined) return { path, at: at + 1, root: byIndex, value: undefined };
+  if (byIndex !== undefined) {
+    // An array that is named by its index is one value.
+    const whole = Array.isArray(byIndex) && byIndex.length === 0 ? UNDEFINED : byIndex;
+    return { path, at: at + 1, root: byIndex, value: at + 1 === path.length ? whole : undefined };
+  }
   return { path, at, root: element, value: null };
 }

@@ -68,8 +68,17 @@ export class TreeApplier {
         }
         throw badValue(`Cannot apply array updates to non-array element ${lastOf(path)}: ${elementText(value)}`);
       }
+      checkArrayUpdates(node, context, path);
       const first = firstCreated(node, context);
-      if (first === undefined) return false;
+      if (first === undefined) {
+        const strict = firstStrict(node);
+        if (strict === undefined) return false;
+        if (value !== undefined) throw cannotTraverse(strict[0]!, [path, ...strict].join("."), lastOf(path), value);
+        if (Array.isArray(container) && arrayIndex(name) < 0) {
+          throw cannotTraverse(name, [path, ...strict].join("."), lastOf(parentPath), container);
+        }
+        return false;
+      }
       if (value !== undefined)
         throw mongoError(28, `Cannot create field '${first}' in element {${lastOf(path)}: ${elementText(value)}}`);
       if (Array.isArray(container) && arrayIndex(name) < 0) throw cannotCreate(name, parentPath, container);
@@ -80,7 +89,9 @@ export class TreeApplier {
     }
     if (value === undefined) {
       if (!node.creates(context)) {
-        // Also a leaf that makes nothing may have something to check.
+        if (node.strict && Array.isArray(container) && arrayIndex(name) < 0) {
+          throw cannotTraverse(name, path, lastOf(parentPath), container);
+        }
         return false;
       }
       if (Array.isArray(container) && arrayIndex(name) < 0) throw cannotCreate(name, parentPath, container);
@@ -129,6 +140,39 @@ function lastOf(path: string): string {
 
 function cannotCreate(name: string, parentPath: string, container: Container) {
   return mongoError(28, `Cannot create field '${name}' in element {${lastOf(parentPath)}: ${elementText(container)}}`);
+}
+
+function cannotTraverse(part: string, path: string, name: string, value: Value) {
+  return mongoError(
+    28,
+    `Cannot use the part (${part}) of (${path}) to traverse the element ({${name}: ${elementText(value)}})`,
+  );
+}
+
+/** Below a field that is no array and no document, `$` and `$[…]` have nothing to work on. */
+function checkArrayUpdates(branch: UpdateBranch, context: ApplyContext, path: string): void {
+  if (branch.positional !== undefined && context.position === undefined) {
+    throw badValue("The positional operator did not find the match needed from the query.");
+  }
+  const [first] = orderedChildren(branch.children);
+  if (first === undefined || first[1].kind === "leaf") return;
+  if (first[1].elements.size > 0) {
+    throw badValue(`The path '${join(path, first[0])}' must exist in the document in order to apply array updates.`);
+  }
+  checkArrayUpdates(first[1], context, join(path, first[0]));
+}
+
+/** The path to the first strict leaf below a branch. */
+function firstStrict(branch: UpdateBranch): string[] | undefined {
+  for (const [name, child] of orderedChildren(branch.children)) {
+    if (child.kind === "leaf") {
+      if (child.strict) return [name];
+      continue;
+    }
+    const rest = firstStrict(child);
+    if (rest !== undefined) return [name, ...rest];
+  }
+  return undefined;
 }
 
 /** The first field that the operators below a branch would make, or undefined when none makes any. */

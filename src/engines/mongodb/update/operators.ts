@@ -61,6 +61,10 @@ function leaf(
   return { kind: "leaf", creates: typeof creates === "boolean" ? () => creates : creates, apply };
 }
 
+function strictLeaf(apply: UpdateLeaf["apply"]): UpdateLeaf {
+  return { kind: "leaf", creates: () => false, strict: true, apply };
+}
+
 function set(value: Value): Change {
   return { kind: "set", value };
 }
@@ -269,7 +273,7 @@ function parsePop(argument: Value, path: string): UpdateLeaf {
   const direction = integerOf(argument);
   if (direction === undefined) throw failedToParse(`Expected an integer: ${path}: ${elementText(argument)}`);
   if (direction !== 1 && direction !== -1) throw failedToParse(`$pop expects 1 or -1, found: ${direction}`);
-  return leaf(false, (value, _context, at) => {
+  return strictLeaf((value, _context, at) => {
     if (!Array.isArray(value)) {
       throw typeMismatch(`Path '${at}' contains an element of non-array type '${bsonTypeName(value)}'`);
     }
@@ -279,7 +283,7 @@ function parsePop(argument: Value, path: string): UpdateLeaf {
 }
 
 const operatorNames = new Set(queryOperators.filter((each) => each.supported).map((each) => each.name));
-const treeOperators = new Set(["$and", "$or", "$nor", "$comment", "$expr", "$alwaysTrue", "$alwaysFalse"]);
+const treeOperators = new Set(["$and", "$or", "$nor", "$not", "$comment", "$expr", "$alwaysTrue", "$alwaysFalse"]);
 
 function parsePull(argument: Value): UpdateLeaf {
   let test: (element: Value) => boolean;
@@ -298,7 +302,7 @@ function parsePull(argument: Value): UpdateLeaf {
 }
 
 function puller(test: (element: Value) => boolean): UpdateLeaf {
-  return leaf(false, (value) => {
+  return strictLeaf((value) => {
     if (!Array.isArray(value)) throw badValue("Cannot apply $pull to a non-array value");
     const kept = value.filter((element) => !test(element));
     return kept.length === value.length ? noChange : set(kept);
@@ -336,7 +340,7 @@ function parseBit(argument: Value): UpdateLeaf {
     throw badValue("You must pass in at least one bitwise operation. The format is: {$bit: {field: {and/or/xor: #}}");
   }
   return leaf(true, (value, context, path) => {
-    let current: Value = value ?? int32(0);
+    let current: Value = value === undefined ? int32(0) : value;
     if (!(current instanceof Int32) && typeof current !== "bigint") {
       throw badValue(
         `Cannot apply $bit to a value of non-integral type.${context.idText} has the field ${lastPart(path)} of non-integer type ${bsonTypeName(current)}`,

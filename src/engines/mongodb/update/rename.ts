@@ -1,7 +1,8 @@
 import { Doc } from "../bson/doc.js";
 import type { Value } from "../bson/values.js";
 import { elementText } from "../data/text.js";
-import { badValue } from "../errors.js";
+import { badValue, mongoError } from "../errors.js";
+import { arrayIndex } from "../query/path-walk.js";
 import { type ApplyContext, elementIdentifier, noChange, type UpdateLeaf } from "./tree.js";
 
 /** Holds the place of a `$rename`'s source in the tree, so that no other operator works on it. */
@@ -27,10 +28,19 @@ export function parseRename(source: string, argument: Value): { readonly target:
   if (isDynamic(from)) throw badValue(`The source field for $rename may not be dynamic: ${source}`);
   if (isDynamic(to)) throw badValue(`The destination field for $rename may not be dynamic: ${target}`);
   const find = (context: ApplyContext): Value | undefined => {
-    let current: Value | undefined = context.root;
-    for (const part of from) {
-      if (Array.isArray(current)) return undefined;
-      current = current instanceof Doc ? current.get(part) : undefined;
+    let current: Value = context.root;
+    for (let i = 0; i < from.length; i++) {
+      const part = from[i]!;
+      const index = arrayIndex(part);
+      if (!(current instanceof Doc) && !(Array.isArray(current) && index >= 0)) {
+        throw mongoError(
+          28,
+          `cannot use the part (${from[i - 1]} of ${source}) to traverse the element ({${from[i - 1]}: ${elementText(current)}})`,
+        );
+      }
+      const next: Value | undefined = current instanceof Doc ? current.get(part) : (current as Value[])[index];
+      if (next === undefined) return undefined;
+      current = next;
     }
     return current;
   };
@@ -51,15 +61,15 @@ export function parseRename(source: string, argument: Value): { readonly target:
     leaf: {
       kind: "leaf",
       creates: (context) => {
-        check(context, from, "source");
         if (find(context) === undefined) return false;
+        check(context, from, "source");
         check(context, to, "destination");
         return true;
       },
       apply: (_value, context) => {
-        check(context, from, "source");
         const value = find(context);
         if (value === undefined) return noChange;
+        check(context, from, "source");
         check(context, to, "destination");
         return { kind: "set", value };
       },

@@ -28,6 +28,8 @@ export interface UpdateLeaf {
   readonly kind: "leaf";
   /** Whether the field is made when it is missing. */
   creates(context: ApplyContext): boolean;
+  /** Whether a path that could not be made is an error although the operator makes nothing. */
+  readonly strict?: boolean;
   apply(value: Value | undefined, context: ApplyContext, path: string): Change;
 }
 

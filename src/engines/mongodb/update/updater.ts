@@ -59,8 +59,9 @@ export function compileUpdate(update: Doc | readonly Value[], options: UpdateOpt
       needsPosition: false,
       apply: (doc) => {
         const next = at(() => run(doc));
-        const modified = !next.toBytes().equals(doc.toBytes());
-        return { doc: modified ? at(() => withId(next, doc.get("_id"))) : doc, modified };
+        const whole = at(() => withId(next, doc.get("_id")));
+        const modified = !whole.toBytes().equals(doc.toBytes());
+        return { doc: modified ? whole : doc, modified };
       },
       upsertFrom: (filter) =>
         at(() => {
@@ -157,7 +158,7 @@ function operators(update: Doc, options: UpdateOptions, at: (run: () => Doc) => 
     for (const [path, argument] of fields) {
       paths.push(path);
       if (operator === undefined) {
-        const { target, leaf } = parseRename(path, argument);
+        const { target, leaf } = renameOf(root, path, argument, identifiers);
         addLeaf(root, path, renamedSource, identifiers);
         addLeaf(root, target, leaf, identifiers);
         paths.push(target);
@@ -217,6 +218,21 @@ function operators(update: Doc, options: UpdateOptions, at: (run: () => Doc) => 
   };
 }
 
+/** MongoDB looks for collisions before it looks at what `$rename` may not do. */
+function renameOf(root: UpdateBranch, path: string, argument: Value, identifiers: ReadonlySet<string>) {
+  try {
+    return parseRename(path, argument);
+  } catch (error) {
+    if (typeof argument !== "string") throw error;
+    try {
+      addLeaf(root, path, renamedSource, identifiers);
+    } catch (collision) {
+      if (collision instanceof MongoError && collision.code === 40) throw collision;
+    }
+    throw error;
+  }
+}
+
 function checkNewNames(root: UpdateBranch, doc: Doc): void {
   for (const name of root.children.keys()) if (name.startsWith("$")) checkTopLevelNames(doc);
 }
@@ -234,7 +250,7 @@ function isThere(doc: Doc, parts: readonly string[]): boolean {
  */
 export function equalitiesOf(filter: Doc, onlyId = false): Doc {
   const found = new Map<string, Value>();
-  collect(parseFilter(filter), found);
+  collect(parseFilter(filter), found, onlyId);
   const doc = new Doc();
   for (const path of [...found.keys()].sort(compareStrings)) {
     if (path.startsWith("_id.")) {
@@ -244,7 +260,6 @@ export function equalitiesOf(filter: Doc, onlyId = false): Doc {
         `field at '_id' must be exactly specified, field at sub-path '${path}'found`,
       );
     }
-    if (onlyId && path !== "_id") continue;
     setPath(doc, path.split("."), found.get(path)!);
   }
   const id = doc.get("_id");
@@ -255,9 +270,9 @@ export function equalitiesOf(filter: Doc, onlyId = false): Doc {
   return ordered;
 }
 
-function collect(node: FilterNode, found: Map<string, Value>): void {
+function collect(node: FilterNode, found: Map<string, Value>, onlyId: boolean): void {
   if (node.kind === "and" || (node.kind === "or" && node.children.length === 1)) {
-    for (const child of node.children) collect(child, found);
+    for (const child of node.children) collect(child, found, onlyId);
     return;
   }
   let value: Value;
@@ -265,6 +280,7 @@ function collect(node: FilterNode, found: Map<string, Value>): void {
   else if (node.kind === "in" && node.values.length === 1 && node.regexes.length === 0) value = node.values[0]!;
   else return;
   const { path } = node;
+  if (onlyId && path !== "_id" && !path.startsWith("_id.")) return;
   for (const other of found.keys()) {
     if (other === path) {
       throw mongoError(54, `cannot infer query fields to set, path '${path}' is matched twice`);
