@@ -23,7 +23,7 @@ import type { Requests, WriteReply } from "./requests.js";
 import { sameRecord } from "./same-record.js";
 
 /** Ids of writes that a document remembers. */
-const REMEMBERED_WRITES = 16;
+const REMEMBERED_WRITES = 64;
 /** Documents and bytes of one insert command. */
 const CHUNK_DOCUMENTS = 1_000;
 const CHUNK_BYTES = 8_000_000;
@@ -305,8 +305,15 @@ export class MongoEntityStore implements EntityStore {
       fields: { [version.path]: 1, _id: 0 },
     };
     if (upsert) command["upsert"] = true;
+    // Were this write done, its id could have been pushed out by later ones: then sending it again would do it twice.
+    const stillKnown: Doc = {
+      $or: [
+        { [`${WRITES}.${REMEMBERED_WRITES - 1}`]: { $exists: false } },
+        { [`${WRITES}.0.v`]: { $lt: values.longOfNumber(write.version) } },
+      ],
+    };
     for (let race = 0; race < MAX_RACES; race++) {
-      const result = await this.#requests.write(command, name, call, write.attempts);
+      const result = await this.#requests.write(command, name, call, write.attempts, undefined, stillKnown);
       if (result.kind === "reply") {
         const value = result.reply["value"] as Doc | null | undefined;
         if (value != null) return { kind: "applied", version: asNumber(value[version.path]) };
@@ -326,6 +333,10 @@ export class MongoEntityStore implements EntityStore {
       }
       const own = stored?.writes.find((each) => each.id === write.writeId);
       if (own !== undefined) return { kind: "applied", version: own.version };
+      const oldest = stored?.writes.length === REMEMBERED_WRITES ? stored.writes[0] : undefined;
+      if (result.kind === "reply" && result.resent && oldest !== undefined && oldest.version >= write.version) {
+        return unknown("Others wrote this record so often that it no longer tells whether this write was done.", undefined);
+      }
       if (result.kind === "failed") {
         if (stored?.version === Math.max(write.version, (call.ifVersion ?? 0) + 1))
           return { kind: "applied", version: stored.version };

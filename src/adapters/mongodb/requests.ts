@@ -282,7 +282,15 @@ export class Requests {
    * Sends a write until it is answered, its time is over or the retry budget is spent. The caller has made it harmless
    * to send twice; where the server keeps a record of writes, every attempt carries the same transaction number.
    */
-  async write(command: Doc, collection: string, call: Call, deadline: Deadline, batch?: number): Promise<WriteReply> {
+  async write(
+    command: Doc,
+    collection: string,
+    call: Call,
+    deadline: Deadline,
+    batch?: number,
+    /** Added to the query of an attempt after one that may have run, where the server keeps no record. */
+    resendQuery?: Doc,
+  ): Promise<WriteReply> {
     const { exactResend, values } = this.#deployment ?? (await this.deployment(deadline));
     const session = call.session as MongoSession | undefined;
     const carrier = exactResend ? this.#takeSession() : undefined;
@@ -301,6 +309,7 @@ export class Requests {
       const reply = await retry(
         async (attempt) => {
           resent = mayHaveRun && carrier === undefined;
+          if (resent && resendQuery !== undefined) full["query"] = { ...(command["query"] as Doc), ...resendQuery };
           const part = deadline.part(attemptMs);
           const mark = new SendMark({ w: "majority", wtimeout: Math.max(1, Math.ceil(part.totalMs)) });
           full["writeConcern"] = mark;
