@@ -8,7 +8,7 @@ const suites = {
   mongodb: {
     url: "KEYFOLD_TEST_MONGODB_URL",
     judge: "KEYFOLD_TEST_MONGODB_ORACLE_URL",
-    files: ["test/client", "test/mongodb", "test/agreement", "test/main-job", "src/adapters/mongodb"],
+    files: ["test/client", "test/main-job", "test/mongodb/cases", "test/mongodb/agreement"],
   },
 };
 
