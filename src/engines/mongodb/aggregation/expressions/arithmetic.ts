@@ -167,6 +167,7 @@ function rounder(name: "$round" | "$trunc", rounding: DecimalRounding): (operand
   return (operands, count) => {
     const [value, precision] = operands;
     if (isNullish(value)) return null;
+    if (!isNumber(value)) throw mongoError(51081, `${name} only supports numeric types, not ${typeNameOf(value)}`);
     let places = 0;
     if (count === 2) {
       if (isNullish(precision)) return null;
@@ -180,7 +181,6 @@ function rounder(name: "$round" | "$trunc", rounding: DecimalRounding): (operand
       }
       places = Number(given);
     }
-    if (!isNumber(value)) throw mongoError(51081, `${name} only supports numeric types, not ${typeNameOf(value)}`);
     if (typeof value === "number") return roundDouble(value, places, rounding);
     if (value instanceof Decimal128) {
       return count === 1 ? quantizeToInteger(value, rounding) : quantize(value, places, rounding);

@@ -20,6 +20,7 @@ import {
   ranged,
   type Scope,
   unary,
+  unfolded,
   variadic,
 } from "./expression.js";
 
@@ -52,7 +53,7 @@ function arrayElemAt(array: Result, index: Result): Result {
   return array.at(at);
 }
 
-function concatArrays(operands: Result[]): Result {
+function concatArrays(operands: Iterable<Result>): Result {
   const all: Value[] = [];
   for (const each of operands) {
     if (isNullish(each)) return null;
@@ -203,6 +204,36 @@ function indexOfArray(operands: Result[], count: number): Result {
   }
   return int32(-1);
 }
+
+const plainIndexOfArray = ranged("$indexOfArray", "Where a value first occurs in an array.", 2, 4, indexOfArray);
+
+const indexOfArrayOperator: ExpressionOperator = {
+  ...plainIndexOfArray,
+  compile: (argument, scope) => {
+    const compiled = plainIndexOfArray.compile(argument, scope);
+    // A constant array is checked beforehand, with an error of its own, unless all is constant.
+    const array = Array.isArray(argument)
+      ? scope.withoutDeferred(() => scope.compile(argument[0]!)).constant
+      : undefined;
+    if (
+      compiled.constant === undefined &&
+      array !== undefined &&
+      !isNullish(array.value) &&
+      !Array.isArray(array.value)
+    ) {
+      const rest = (argument as Value[]).slice(1).map((each) => scope.withoutDeferred(() => scope.compile(each)));
+      if (rest.some((each) => each.constant === undefined)) {
+        scope.defer(
+          mongoError(
+            50809,
+            `First operand of $indexOfArray must be an array. First argument is of type: ${typeNameOf(array.value)}`,
+          ),
+        );
+      }
+    }
+    return compiled;
+  },
+};
 
 function range(operands: Result[], count: number): Result {
   const [startValue, endValue, stepValue] = operands;
@@ -445,7 +476,7 @@ const sortArray = operator("$sortArray", "Sorts the elements of an array.", (arg
   if (sortBy === undefined) throw mongoError(2942503, "$sortArray requires 'sortBy' to be specified");
   const order = elementOrder(sortBy);
   const input = scope.compile(given.get("input")!);
-  return pure(scope, [input], (root, vars) => {
+  return unfolded((root, vars) => {
     const array = input.evaluate(root, vars);
     if (isNullish(array)) return null;
     if (!Array.isArray(array)) {
@@ -525,7 +556,7 @@ function several(name: string, summary: string, run: (array: Value[], n: number)
     const given = countAndInput(name, argument);
     const n: Expression = scope.compile(given.n);
     const input = scope.compile(given.input);
-    return pure(scope, [n, input], (root, vars) => {
+    return unfolded((root, vars) => {
       const count = readCount(n.evaluate(root, vars));
       const array = input.evaluate(root, vars);
       if (!Array.isArray(array)) throw mongoError(5788200, "Input must be an array");
@@ -550,7 +581,7 @@ export const arrayOperators: readonly ExpressionOperator[] = [
   unary("$first", "The first element of an array.", (array) => elementAt("$first", array, 0)),
   several("$firstN", "The first n elements of an array.", (array, n) => array.slice(0, n)),
   binary("$in", "Whether a value is in an array.", isIn),
-  ranged("$indexOfArray", "Where a value first occurs in an array.", 2, 4, indexOfArray),
+  indexOfArrayOperator,
   unary("$isArray", "Whether a value is an array.", (value) => Array.isArray(value)),
   unary("$last", "The last element of an array.", (array) => elementAt("$last", array, -1)),
   several("$lastN", "The last n elements of an array.", (array, n) => array.slice(-n)),

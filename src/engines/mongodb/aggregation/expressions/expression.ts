@@ -136,6 +136,11 @@ export function pure(scope: Scope, operands: readonly Expression[], evaluate: Ex
   }
 }
 
+/** An expression that is computed for each document even when its operands are constant, as some of MongoDB's are. */
+export function unfolded(evaluate: Expression["evaluate"]): Expression {
+  return { evaluate };
+}
+
 /** An operator that does what its `compile` says. */
 export function operator(name: string, summary: string, compile: ExpressionOperator["compile"]): ExpressionOperator {
   return { name, summary, supported: true, compile };
@@ -234,17 +239,21 @@ export function exactly(
   });
 }
 
-/** An operator of any number of operands. */
+function* lazily(operands: readonly Expression[], root: Doc, vars: Variables): Iterable<Result> {
+  for (const each of operands) yield each.evaluate(root, vars);
+}
+
+/** An operator of any number of operands, each evaluated when `run` comes to it: an error of an earlier one is first. */
 export function variadic(
   name: string,
   summary: string,
-  run: (operands: Result[]) => Result,
-  least?: { readonly count: number; readonly error: (found: number) => MongoError },
+  run: (operands: Iterable<Result>) => Result,
+  check?: (operands: readonly Expression[], scope: Scope) => void,
 ): ExpressionOperator {
   return operator(name, summary, (argument, scope) => {
     const operands = operandsOf(argument, scope);
-    if (least !== undefined && operands.length < least.count) throw least.error(operands.length);
-    return pure(scope, operands, (root, vars) => run(operands.map((each) => each.evaluate(root, vars))));
+    check?.(operands, scope);
+    return pure(scope, operands, (root, vars) => run(lazily(operands, root, vars)));
   });
 }
 

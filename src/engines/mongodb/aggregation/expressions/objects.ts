@@ -22,7 +22,7 @@ export function mergeInto(into: Doc, from: Doc): Doc {
   return into;
 }
 
-function mergeObjects(operands: Result[]): Result {
+function mergeObjects(operands: Iterable<Result>): Result {
   const merged = new Doc();
   for (const each of operands) {
     if (isNullish(each)) continue;

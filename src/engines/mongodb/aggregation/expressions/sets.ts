@@ -1,10 +1,20 @@
 import { compareValues, bsonTypeName as typeNameOf } from "../../bson/compare.js";
 import type { Value } from "../../bson/values.js";
-import { mongoError } from "../../errors.js";
+import { type MongoError, mongoError } from "../../errors.js";
 import { ValueSet } from "../value-set.js";
-import { binary, type ExpressionOperator, isNullish, isTrue, type Result, unary, variadic } from "./expression.js";
+import {
+  binary,
+  type Expression,
+  type ExpressionOperator,
+  isNullish,
+  isTrue,
+  type Result,
+  type Scope,
+  unary,
+  variadic,
+} from "./expression.js";
 
-function union(operands: Result[]): Result {
+function union(operands: Iterable<Result>): Result {
   const all = new ValueSet();
   for (const each of operands) {
     if (isNullish(each)) return null;
@@ -16,7 +26,7 @@ function union(operands: Result[]): Result {
   return all.values().sort(compareValues);
 }
 
-function intersection(operands: Result[]): Result {
+function intersection(operands: Iterable<Result>): Result {
   let common: ValueSet | undefined;
   for (const each of operands) {
     if (isNullish(each)) return null;
@@ -53,18 +63,31 @@ function difference(left: Result, right: Result): Result {
   return left.filter((element) => seen.add(element));
 }
 
-function equalSets(operands: Result[]): Result {
-  const sets = operands.map((each, i) => {
-    if (!Array.isArray(each)) {
-      throw mongoError(
-        5887502,
-        `All operands of $setEquals must be arrays. ${i + 1}-th argument is of type: ${typeNameOf(each)}`,
-      );
-    }
-    return ValueSet.of(each);
-  });
+function equalSets(operands: Iterable<Result>): Result {
+  const sets: ValueSet[] = [];
+  for (const each of operands) {
+    if (!Array.isArray(each)) throw notASet(17044, sets.length, each);
+    sets.push(ValueSet.of(each));
+  }
   const [first, ...rest] = sets;
   return rest.every((each) => each.size === first!.size && each.values().every((element) => first!.has(element)));
+}
+
+function notASet(code: number, place: number, found: Result): MongoError {
+  return mongoError(
+    code,
+    `All operands of $setEquals must be arrays. ${place + 1}-th argument is of type: ${typeNameOf(found)}`,
+  );
+}
+
+/** The constant operands of `$setEquals` are checked beforehand, with a code of their own. */
+function checkEqualSets(operands: readonly Expression[], scope: Scope): void {
+  if (operands.length < 2) throw mongoError(17045, `$setEquals needs at least two arguments had: ${operands.length}`);
+  for (const [i, each] of operands.entries()) {
+    if (each.constant !== undefined && !Array.isArray(each.constant.value)) {
+      scope.defer(notASet(5887502, i, each.constant.value));
+    }
+  }
 }
 
 function isSubset(left: Result, right: Result): Result {
@@ -91,6 +114,25 @@ function truth(name: string, code: number, value: Result, all: boolean): Result 
   return all ? value.every((each: Value) => isTrue(each)) : value.some((each: Value) => isTrue(each));
 }
 
+const plainIsSubset = binary("$setIsSubset", "Whether all elements of the first set are in the second.", isSubset);
+
+const setIsSubset: ExpressionOperator = {
+  ...plainIsSubset,
+  compile: (argument, scope) => {
+    const compiled = plainIsSubset.compile(argument, scope);
+    const [left, right] = (argument as Value[]).map((each) => scope.withoutDeferred(() => scope.compile(each)));
+    if (left!.constant === undefined && right!.constant !== undefined && !Array.isArray(right!.constant.value)) {
+      scope.defer(
+        mongoError(
+          17311,
+          `both operands of $setIsSubset must be arrays. Second argument is of type: ${typeNameOf(right!.constant.value)}`,
+        ),
+      );
+    }
+    return compiled;
+  },
+};
+
 /** The operators that read arrays as sets. */
 export const setOperators: readonly ExpressionOperator[] = [
   unary("$allElementsTrue", "Whether no element of a set is false.", (value) =>
@@ -100,11 +142,8 @@ export const setOperators: readonly ExpressionOperator[] = [
     truth("$anyElementTrue", 17041, value, false),
   ),
   binary("$setDifference", "The elements of the first set that are not in the second.", difference),
-  variadic("$setEquals", "Whether sets have the same distinct elements.", equalSets, {
-    count: 2,
-    error: (found) => mongoError(17045, `$setEquals needs at least two arguments had: ${found}`),
-  }),
+  variadic("$setEquals", "Whether sets have the same distinct elements.", equalSets, checkEqualSets),
   variadic("$setIntersection", "The elements that all sets have.", intersection),
-  binary("$setIsSubset", "Whether all elements of the first set are in the second.", isSubset),
+  setIsSubset,
   variadic("$setUnion", "The elements of all sets.", union),
 ];

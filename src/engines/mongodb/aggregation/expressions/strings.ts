@@ -23,6 +23,7 @@ import {
   type Result,
   ranged,
   unary,
+  unfolded,
   variadic,
 } from "./expression.js";
 
@@ -41,7 +42,7 @@ export function coerceToText(value: Result): string {
   throw mongoError(16007, `can't convert from BSON type ${typeNameOf(value)} to String`);
 }
 
-function concat(operands: Result[]): Result {
+function concat(operands: Iterable<Result>): Result {
   let text = "";
   for (const each of operands) {
     if (isNullish(each)) return null;
@@ -271,7 +272,12 @@ function regexOperator(name: string, summary: string, run: (found: RegexRun | un
     const input = scope.compile(given.get("input")!);
     const pattern = scope.compile(given.get("regex")!);
     const options: Expression = given.has("options") ? scope.compile(given.get("options")!) : constant(undefined);
-    return pure(scope, [input, pattern, options], (root, vars) => {
+    // A constant pattern is checked beforehand; the match itself waits for a document.
+    pure(scope, [pattern, options], () => {
+      regexOfOperands(name, pattern.constant?.value, options.constant?.value);
+      return null;
+    });
+    return unfolded((root, vars) => {
       const regex = regexOfOperands(name, pattern.evaluate(root, vars), options.evaluate(root, vars));
       const text = input.evaluate(root, vars);
       if (!isNullish(text) && typeof text !== "string") {
@@ -337,7 +343,7 @@ function replacer(name: string, summary: string, replace: (text: string, find: s
     if (!given.has("replacement")) throw mongoError(51747, `${name} requires 'replacement' to be specified`);
     const operands = ["input", "find", "replacement"].map((each) => scope.compile(given.get(each)!));
     const codes = [51746, 51745, 51744];
-    return pure(scope, operands, (root, vars) => {
+    return unfolded((root, vars) => {
       const values = operands.map((each) => each.evaluate(root, vars));
       for (const [i, value] of values.entries()) {
         if (isNullish(value) || typeof value === "string") continue;

@@ -169,6 +169,7 @@ function readField(state: ProjectState, path: string[], value: Value): void {
       if (hasPath(state.root, "_id")) throw pathCollision(path, 1);
       return;
     }
+    insertPath(state.root, path, "plain");
     const mode = include ? "inclusion" : "exclusion";
     if (state.mode === undefined) state.mode = mode;
     else if (state.mode !== mode) {
@@ -176,7 +177,6 @@ function readField(state: ProjectState, path: string[], value: Value): void {
         ? mongoError(31253, `Cannot do inclusion on field ${path.join(".")} in exclusion projection`)
         : mongoError(31254, `Cannot do exclusion on field ${path.join(".")} in inclusion projection`);
     }
-    insertPath(state.root, path, "plain");
     return;
   }
   if (value instanceof Doc && !(value.first()?.[0].startsWith("$") ?? false)) {
@@ -185,6 +185,12 @@ function readField(state: ProjectState, path: string[], value: Value): void {
     return;
   }
   if (state.mode === "exclusion") {
+    if (!(value instanceof Doc)) {
+      throw mongoError(
+        31310,
+        `Cannot use an expression ${path.join(".")}: ${showValue(value)} in an exclusion projection`,
+      );
+    }
     throw mongoError(31252, "Cannot use expression other than $meta in exclusion projection");
   }
   state.mode = "inclusion";
