@@ -288,8 +288,10 @@ function bitwise(
   return variadic(name, summary, (operands) => {
     let result = BigInt(identity);
     let long = false;
-    for (const value of operands) {
-      if (isNullish(value)) return null;
+    const values = [...operands];
+    // A null anywhere comes before a wrong type.
+    if (values.some(isNullish)) return null;
+    for (const value of values) {
       if (typeof value === "bigint") long = true;
       else if (!(value instanceof Int32)) throw typeMismatch(`${name} only supports int and long operands.`);
       result = run(result, typeof value === "bigint" ? value : BigInt(value.value));

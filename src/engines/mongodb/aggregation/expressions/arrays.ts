@@ -554,8 +554,9 @@ export function countAndInput(name: string, argument: Value): { n: Value; input:
 function several(name: string, summary: string, run: (array: Value[], n: number) => Value[]): ExpressionOperator {
   return operator(name, summary, (argument, scope) => {
     const given = countAndInput(name, argument);
-    const n: Expression = scope.compile(given.n);
-    const input = scope.compile(given.input);
+    // Its parts are not computed beforehand either.
+    const n: Expression = scope.withoutDeferred(() => scope.compile(given.n));
+    const input = scope.withoutDeferred(() => scope.compile(given.input));
     return unfolded((root, vars) => {
       const count = readCount(n.evaluate(root, vars));
       const array = input.evaluate(root, vars);

@@ -24,7 +24,9 @@ export function mergeInto(into: Doc, from: Doc): Doc {
 
 function mergeObjects(operands: Iterable<Result>): Result {
   const merged = new Doc();
-  for (const each of operands) {
+  const list = [...operands];
+  // One operand that is an array stands for its elements.
+  for (const each of list.length === 1 && Array.isArray(list[0]) ? list[0] : list) {
     if (isNullish(each)) continue;
     if (!(each instanceof Doc)) {
       throw mongoError(

@@ -1,8 +1,7 @@
-import { BSONRegExp } from "bson";
 import { bsonTypeName } from "../../bson/compare.js";
 import { Doc } from "../../bson/doc.js";
 import type { Value } from "../../bson/values.js";
-import { failedToParse, invalidNamespace, MongoError, mongoError, typeMismatch } from "../../errors.js";
+import { failedToParse, invalidNamespace, MongoError, typeMismatch } from "../../errors.js";
 import { compileFilter } from "../../query/matcher.js";
 import { arrayIndex } from "../../query/path-walk.js";
 import { isNullish } from "../expressions/expression.js";
@@ -201,11 +200,7 @@ function finder(options: LookupOptions, context: StageContext): () => (doc: Doc)
       let candidates: Iterable<Doc> | undefined;
       if (local !== undefined) {
         index ??= new ForeignIndex(all(), foreign!, () => context.step());
-        const values = localValues(doc, local);
-        if (values.some((each) => each instanceof BSONRegExp)) {
-          throw mongoError(2, "$lookup cannot match a regular expression by equality in this engine");
-        }
-        candidates = index.find(values);
+        candidates = index.find(localValues(doc, local));
       }
       if (inner === undefined) return candidates!;
       assign(doc);
