@@ -89,7 +89,7 @@ async function answers(collection: Collection<Document>, request: Request): Prom
   const failure = reply["writeErrors"]?.[0];
   if (failure !== undefined) throw new MongoServerError(failure);
   const after = await collection.find({}, { sort: { _id: 1 } }).toArray();
-  const counts = JSON.stringify({ n: Number(reply["n"]), nModified: Number(reply["nModified"]) });
+  const counts = show(BSON.serialize({ n: Number(reply["n"]), nModified: Number(reply["nModified"]) }));
   return [counts, ...after.map((doc) => show(withoutNewId(doc as unknown as Uint8Array)))];
 }
 
