@@ -1,6 +1,9 @@
 import { MongoClient } from "mongodb";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { folder, keyfold, start } from "./keyfold.js";
+
+// Each test starts several processes, perhaps on a machine that is busy with others.
+vi.setConfig({ testTimeout: 90_000 });
 
 const { path } = folder();
 

@@ -1,9 +1,12 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { generateLines } from "../../src/cli/demo/generate.js";
 import { folder, keyfold, MODEL, type Ran, server, start } from "./keyfold.js";
+
+// Each test starts several processes, perhaps on a machine that is busy with others.
+vi.setConfig({ testTimeout: 90_000 });
 
 const { file, path } = folder();
 let host: Awaited<ReturnType<typeof server>>;

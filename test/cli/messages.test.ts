@@ -1,8 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { startMongodb } from "../../src/testing/index.js";
 import { folder, keyfold, MODEL, STACK, server } from "./keyfold.js";
 
 const NOWHERE = "mongodb://127.0.0.1:9/shop?serverSelectionTimeoutMS=300";
+// Each test starts several processes, perhaps on a machine that is busy with others.
+vi.setConfig({ testTimeout: 90_000 });
+
 const { file, path } = folder();
 let host: Awaited<ReturnType<typeof server>>;
 beforeAll(async () => {

@@ -65,7 +65,7 @@ export async function startOne(name: EngineName, start: EngineStarter, options: 
   try {
     return await start(engineOptions);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
+    const code = systemCode(error);
     if (code === "EADDRINUSE") {
       throw new KeyfoldError(
         "UNAVAILABLE",
@@ -90,6 +90,15 @@ export async function startOne(name: EngineName, start: EngineStarter, options: 
     }
     throw error;
   }
+}
+
+/** The operating system's code of an error, or of one that it was made from. */
+function systemCode(error: unknown): string | undefined {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const { code } = at as NodeJS.ErrnoException;
+    if (code?.startsWith("E")) return code;
+  }
+  return undefined;
 }
 
 /** Variables for the engines: what their drivers and frameworks read. */
