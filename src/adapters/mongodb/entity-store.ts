@@ -87,8 +87,8 @@ export class MongoEntityStore implements EntityStore {
     using deadline = this.#requests.deadline(call);
     const compiled = this.#compiled ?? (await this.#compile(deadline));
     if (keys.length === 1 || call.consistency === "strong") {
-      // A linearizable read names one document.
-      return Promise.all(keys.map((key) => this.#readOne(key, compiled, call, deadline)));
+      // A linearizable read names one document. Awaited here: leaving this function ends the deadline's timer.
+      return await Promise.all(keys.map((key) => this.#readOne(key, compiled, call, deadline)));
     }
     const { codec } = compiled;
     const texts = keys.map((key) => codec.keyText(key));
