@@ -87,6 +87,8 @@ const codeNames: Readonly<Record<number, string>> = {
   11602: "InterruptedDueToReplStateChange",
   13388: "StaleConfig",
   13436: "NotPrimaryOrSecondary",
+  40414: "IDLFailedToParse",
+  40415: "IDLUnknownField",
 };
 
 /** The name that MongoDB shows beside an error code. */

@@ -23,6 +23,8 @@ export class Connection {
   readonly #unreadBytes: number;
   #session: Session | undefined;
   #out: Buffer[] = [];
+  #outBytes = 0;
+  #drained: (() => void)[] = [];
   #queue: Buffer[] = [];
   #queued = 0;
   #busy = false;
@@ -52,20 +54,42 @@ export class Connection {
     const socket = this.#socket;
     socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => this.#arrived(chunk));
-    socket.on("drain", () => this.#resume());
+    socket.on("drain", () => {
+      this.#wake();
+      this.#resume();
+    });
     // A connection that breaks is no news to a server; "close" follows.
     socket.on("error", () => {});
     socket.on("close", () => {
       this.#ended = true;
       this.#queue = [];
       this.#queued = 0;
+      this.#wake();
       session.closed();
     });
   }
 
   /** Adds to the reply; it goes out at the end of this chunk of input, or with {@link flush}. */
   write(bytes: Buffer): void {
-    if (!this.#ended) this.#out.push(bytes);
+    if (this.#ended) return;
+    this.#out.push(bytes);
+    this.#outBytes += bytes.length;
+  }
+
+  /** Whether so much of the replies is unread that no further request should be run. */
+  get isCongested(): boolean {
+    return this.#outBytes + this.#socket.writableLength > this.#unreadBytes;
+  }
+
+  /** Sends what {@link write} collected; resolves when the client has taken it, or is gone. */
+  drain(): Promise<void> {
+    this.flush();
+    if (this.#ended || !this.isCongested) return Promise.resolve();
+    return new Promise((resolve) => this.#drained.push(resolve));
+  }
+
+  #wake(): void {
+    for (const resolve of this.#drained.splice(0)) resolve();
   }
 
   /** Sends what {@link write} collected. */
@@ -73,6 +97,7 @@ export class Connection {
     const out = this.#out;
     if (out.length === 0 || this.#ended) return;
     this.#out = [];
+    this.#outBytes = 0;
     const whole = out.length === 1 ? out[0]! : Buffer.concat(out);
     this.#socket.write(whole);
     if (this.#socket.writableLength > this.#unreadBytes) this.#pause();

@@ -3,7 +3,7 @@ import type { DocumentSource } from "../data/cursors.js";
 import { compilePipeline, type Pipeline } from "../data/language.js";
 import { checkCollectionName } from "../data/namespace.js";
 import { Query } from "../data/query.js";
-import { failedToParse, invalidNamespace, typeMismatch } from "../errors.js";
+import { badValue, failedToParse, invalidNamespace, mongoError, typeMismatch } from "../errors.js";
 import { boolArgument, checkCollation, docArgument, numeric } from "./arguments.js";
 import type { Command, CommandRequest, Engine } from "./command.js";
 import { firstBatch } from "./cursor-reply.js";
@@ -28,11 +28,13 @@ export function startPipeline(request: CommandRequest, engine: Engine): RunningP
     checkCollectionName(db, target);
     name = target;
   } else if (target === undefined || numeric(target) !== 1) {
-    throw invalidNamespace("Invalid command format: the 'aggregate' field must specify a collection name or 1");
+    throw badValue("Invalid command format: the 'aggregate' field must specify a collection name or 1");
   }
   const stages = body.get("pipeline");
   if (!Array.isArray(stages)) {
-    if (stages === undefined) throw failedToParse("BSON field 'aggregate.pipeline' is missing but a required field");
+    if (stages === undefined) {
+      throw mongoError(40414, "BSON field 'aggregate.pipeline' is missing but a required field");
+    }
     throw typeMismatch("'pipeline' option must be specified as an array");
   }
   checkCollation(body.get("collation"));
@@ -94,6 +96,9 @@ export function startPipeline(request: CommandRequest, engine: Engine): RunningP
 
 function aggregate(request: CommandRequest, engine: Engine) {
   engine.counters.command++;
+  if (request.body.get("pipeline") === undefined) {
+    throw mongoError(40414, "BSON field 'aggregate.pipeline' is missing but a required field");
+  }
   const cursor = request.body.get("cursor");
   if (cursor === undefined) {
     throw failedToParse("The 'cursor' option is required, except for aggregate with the explain argument");

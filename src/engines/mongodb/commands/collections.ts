@@ -4,7 +4,7 @@ import { type Collection, count } from "../data/collection.js";
 import { compileFilter } from "../data/language.js";
 import { checkCollectionName, checkDatabaseName } from "../data/namespace.js";
 import { invalidNamespace, mongoError } from "../errors.js";
-import { checkCollation, collectionArgument, docArgument, numeric } from "./arguments.js";
+import { checkCollation, collectionArgument, docArgument, numeric, wrongType } from "./arguments.js";
 import type { Command, CommandRequest, Engine } from "./command.js";
 import { firstBatch, listSource } from "./cursor-reply.js";
 import { batchSize } from "./indexes.js";
@@ -155,7 +155,8 @@ function scaleOf(request: CommandRequest): number {
   const value = request.body.get("scale");
   if (value === undefined || value === null) return 1;
   const scale = numeric(value);
-  if (scale === undefined || scale < 1) {
+  if (scale === undefined) throw wrongType(request.command.name, "scale", value, ["double", "int", "decimal", "long"]);
+  if (scale < 1) {
     throw mongoError(51024, `BSON field 'scale' value must be >= 1, actual value '${String(scale)}'`);
   }
   return Math.trunc(scale);

@@ -93,6 +93,7 @@ export const handshakeCommands: readonly Command[] = [
     supported: true,
     open: true,
     api: true,
+    fields: [],
     run: () => new Doc(),
   },
 ];

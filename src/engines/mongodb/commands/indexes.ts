@@ -76,6 +76,9 @@ function listIndexes(request: CommandRequest, engine: Engine) {
 
 /** `cursor.batchSize` of the commands that list things. */
 export function batchSize(cursor: Doc, command: string): number | undefined {
+  for (const field of cursor.keys()) {
+    if (field !== "batchSize") throw mongoError(40415, `BSON field 'cursor.${field}' is an unknown field.`);
+  }
   const value = cursor.get("batchSize");
   if (value === undefined || value === null) return undefined;
   const number = Number(value);

@@ -58,7 +58,7 @@ function find(request: CommandRequest, engine: Engine) {
   const reply = firstBatch(request, engine, `${request.db}.${name}`, query, {
     batchSize: spec.batchSize,
     single: spec.single,
-    noTimeout: request.body.get("noCursorTimeout") === true,
+    noTimeout: boolArgument(request, "noCursorTimeout") === true,
   });
   note(engine, query);
   return reply;
@@ -144,7 +144,7 @@ function countDocuments(request: CommandRequest, engine: Engine): Doc {
   checkCollation(request.body.get("collation"));
   const limitValue = request.body.get("limit");
   const limitNumber = limitValue === undefined || limitValue === null ? 0 : numeric(limitValue);
-  if (limitNumber === undefined) throw wrongType("count", "limit", limitValue!, ["long", "int", "decimal", "double"]);
+  if (limitNumber === undefined) throw badValue("limit value is not a valid number");
   const limit = Math.abs(Math.trunc(limitNumber));
   const skip = countArgument(request, "skip") ?? 0;
   const filter = docArgument(request, "query") ?? empty;

@@ -5,7 +5,7 @@ import type { StatementResult } from "../data/sessions.js";
 import { MongoError, mongoError } from "../errors.js";
 import { maxWriteBatch } from "../protocol/message.js";
 import type { Reply } from "../protocol/reply.js";
-import { numeric } from "./arguments.js";
+import { numeric, wrongType } from "./arguments.js";
 import { andThen, type CommandRequest, type Engine } from "./command.js";
 
 /** What all statements of a write command did together. */
@@ -86,6 +86,7 @@ function add(totals: BatchTotals, at: number, result: StatementResult): void {
 
 function statementIds(request: CommandRequest, statements: number): (at: number) => number {
   const all = request.body.get("stmtIds");
+  if (all !== undefined && !Array.isArray(all)) throw wrongType(request.command.name, "stmtIds", all, "array");
   if (Array.isArray(all)) {
     if (all.length !== statements) {
       throw mongoError(

@@ -82,7 +82,8 @@ export function updateSpec(statement: Doc, variables: Doc | undefined): UpdateSp
         break;
       case "multi":
       case "upsert": {
-        const on = value === true || (numeric(value) ?? 0) !== 0;
+        if (typeof value !== "boolean") throw wrongType("update.updates", field, value, "bool");
+        const on = value;
         if (field === "multi") multi = on;
         else upsert = on;
         break;

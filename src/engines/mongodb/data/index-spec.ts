@@ -65,11 +65,15 @@ export function indexSpec(given: Doc): Doc {
           );
         }
         compileFilter(value, { now: () => 0 });
+        checkPartial(value, wrap);
         options.push([field, value]);
         break;
       case "expireAfterSeconds": {
         if (!isNumber(value)) {
-          throw wrap(typeMismatch(`The field 'expireAfterSeconds' must be a number, but got ${bsonTypeName(value)}`));
+          throw mongoError(
+            67,
+            `TTL index 'expireAfterSeconds' option must be numeric, but received a type of '${bsonTypeName(value)}'`,
+          );
         }
         const seconds = Number(String(value));
         if (seconds < 0) throw wrap(mongoError(67, "TTL index 'expireAfterSeconds' option cannot be less than 0"));
@@ -114,13 +118,14 @@ export function indexSpec(given: Doc): Doc {
   }
   const isId = key.size === 1 && key.has("_id");
   if (isId) {
+    if (Number(String(key.get("_id"))) !== 1) {
+      throw mongoError(2, `The field 'key' for an _id index must be {_id: 1}, but got ${documentText(key)}`);
+    }
     for (const field of option.keys()) {
-      if (Number(key.get("_id")) === 1 && field !== "unique") {
-        throw mongoError(
-          197,
-          `The field '${field}' is not valid for an _id index specification. Specification: ${documentText(given)}`,
-        );
-      }
+      throw mongoError(
+        197,
+        `The field '${field}' is not valid for an _id index specification. Specification: ${documentText(given)}`,
+      );
     }
   }
   if (option.has("sparse") && option.has("partialFilterExpression")) {
@@ -130,6 +135,25 @@ export function indexSpec(given: Doc): Doc {
   for (const [field, value] of options) spec.set(field, value);
   // A copy of its own: the message that it came in must not be held by the catalog.
   return Doc.raw(Buffer.from(spec.toBytes()));
+}
+
+const inPartial = new Set(["$and", "$or", "$eq", "$exists", "$gt", "$gte", "$in", "$lt", "$lte", "$type"]);
+
+/** A partial index takes only filters of which it can be seen whether a query implies them. */
+function checkPartial(filter: Doc, wrap: (error: Error) => Error): void {
+  const check = (value: Value): void => {
+    if (Array.isArray(value)) for (const each of value) check(each);
+    if (!(value instanceof Doc)) return;
+    for (const [name, inner] of value) {
+      if (name.startsWith("$") && (!inPartial.has(name) || (name === "$exists" && inner === false))) {
+        throw wrap(mongoError(67, `Expression not supported in partial index: ${documentText(value)}`));
+      }
+      if (name === "$and" || name === "$or") check(inner);
+      else if (!name.startsWith("$") && inner instanceof Doc && inner.first()?.[0].startsWith("$") === true)
+        check(inner);
+    }
+  };
+  check(filter);
 }
 
 function checkKey(key: Doc): void {

@@ -77,6 +77,8 @@ export class MongoSession implements Session {
       }
       const busy = this.#serve(message);
       if (busy !== undefined) return busy.then(() => this.#work());
+      // Many requests of one chunk can ask for more than their client reads.
+      if (connection.isCongested) return connection.drain().then(() => this.#work());
     }
   }
 
