@@ -1,0 +1,77 @@
+import * as runBitfield from "../bitfield.js";
+import * as runBitmap from "../bitmap.js";
+import type { CommandEntry } from "../spec.js";
+
+/** Commands of the group bitmap, by name. */
+export const bitmapCommands: readonly CommandEntry[] = [
+  {
+    name: "bitcount",
+    arity: -2,
+    flags: "readonly",
+    keys: "1 0,1,0 RO access",
+    categories: "bitmap",
+    since: "2.6.0",
+    summary: "Counts the bits that are set.",
+    run: runBitmap.bitcount,
+  },
+  {
+    name: "bitfield",
+    arity: -2,
+    flags: "write denyoom",
+    keys: "1 0,1,0 RW update access variable_flags",
+    categories: "bitmap",
+    since: "3.2.0",
+    summary: "Reads, sets and counts integers of any width within a string.",
+    run: runBitfield.bitfield,
+  },
+  {
+    name: "bitfield_ro",
+    arity: -2,
+    flags: "readonly fast",
+    keys: "1 0,1,0 RO access",
+    categories: "bitmap",
+    since: "6.0.0",
+    summary: "Reads integers of any width within a string.",
+    run: runBitfield.bitfieldRo,
+  },
+  {
+    name: "bitop",
+    arity: -4,
+    flags: "write denyoom",
+    keys: "2 0,1,0 OW update; 3 -1,1,0 RO access",
+    categories: "bitmap",
+    since: "2.6.0",
+    summary: "Combines strings bit by bit and stores the result.",
+    run: runBitmap.bitop,
+  },
+  {
+    name: "bitpos",
+    arity: -3,
+    flags: "readonly",
+    keys: "1 0,1,0 RO access",
+    categories: "bitmap",
+    since: "2.8.7",
+    summary: "Finds the first bit that is set, or is not.",
+    run: runBitmap.bitpos,
+  },
+  {
+    name: "getbit",
+    arity: 3,
+    flags: "readonly fast",
+    keys: "1 0,1,0 RO access",
+    categories: "bitmap",
+    since: "2.2.0",
+    summary: "Reads a bit.",
+    run: runBitmap.getbit,
+  },
+  {
+    name: "setbit",
+    arity: 4,
+    flags: "write denyoom",
+    keys: "1 0,1,0 RW access update",
+    categories: "bitmap",
+    since: "2.2.0",
+    summary: "Sets a bit and gives the one before.",
+    run: runBitmap.setbit,
+  },
+];

@@ -1,0 +1,204 @@
+import type { Client } from "../client.js";
+import type { RedisServer } from "../state.js";
+import { Entry, sizeOfEntry, TYPE_STRING, type TypeNumber, type Value } from "./entry.js";
+import { Expiries } from "./expiries.js";
+
+/** Classes of keyspace events, as bits. */
+export const NOTIFY_KEYSPACE = 1;
+export const NOTIFY_KEYEVENT = 2;
+export const NOTIFY_GENERIC = 4;
+export const NOTIFY_STRING = 8;
+export const NOTIFY_LIST = 16;
+export const NOTIFY_SET = 32;
+export const NOTIFY_HASH = 64;
+export const NOTIFY_ZSET = 128;
+export const NOTIFY_EXPIRED = 256;
+export const NOTIFY_EVICTED = 512;
+export const NOTIFY_STREAM = 1024;
+export const NOTIFY_MISS = 2048;
+export const NOTIFY_LOADED = 4096;
+export const NOTIFY_MODULE = 8192;
+export const NOTIFY_NEW = 16384;
+
+/** The clients that wait for a key, in the order in which they began to. */
+export type Waiters = Set<Client>;
+
+/** One of the numbered databases. */
+export class Database {
+  /** Which database clients see this as; SWAPDB changes it. */
+  index: number;
+  readonly server: RedisServer;
+  map = new Map<string, Entry>();
+  /** All entries; a removed one's place is taken by the last (see `scanDown`). */
+  dense: Entry[] = [];
+  expiries = new Expiries();
+  /** Clients blocked on keys of this database. */
+  readonly waiting = new Map<string, Waiters>();
+  /** Clients that watch keys of this database. */
+  readonly watched = new Map<string, Set<Client>>();
+  /** Sum of the expiry times, for the average. */
+  bytes = 0;
+
+  constructor(server: RedisServer, index: number) {
+    this.server = server;
+    this.index = index;
+  }
+
+  get size(): number {
+    return this.dense.length;
+  }
+
+  /** The entry of a key, or undefined when there is none or its time has passed. Leaves counters and access times. */
+  peek(key: string): Entry | undefined {
+    const entry = this.map.get(key);
+    if (entry === undefined) return undefined;
+    if (entry.expireAt !== 0 && this.server.now > entry.expireAt) return this.#expired(entry);
+    return entry;
+  }
+
+  #expired(entry: Entry): Entry | undefined {
+    const { server } = this;
+    if (server.expiryPaused) return undefined;
+    this.expire(entry);
+    return undefined;
+  }
+
+  /** Removes an entry whose time has passed, and tells everyone who is to know. */
+  expire(entry: Entry): void {
+    const { server } = this;
+    const { key } = entry;
+    this.delete(entry);
+    server.stats.expiredKeys++;
+    server.propagateExtra(this, [server.config.lazyfreeLazyExpire ? "UNLINK" : "DEL", key]);
+    server.notify(NOTIFY_EXPIRED, "expired", key, this);
+    this.signal(key);
+  }
+
+  /** The entry for reading: counts a hit or a miss, and notes the access. */
+  read(key: string): Entry | undefined {
+    const entry = this.peek(key);
+    const { server } = this;
+    if (entry === undefined) {
+      server.stats.keyspaceMisses++;
+      if (server.notifyFlags & NOTIFY_MISS) server.notify(NOTIFY_MISS, "keymiss", key, this);
+      return undefined;
+    }
+    server.stats.keyspaceHits++;
+    server.touch(entry);
+    return entry;
+  }
+
+  /** The entry for changing: notes the access. */
+  write(key: string): Entry | undefined {
+    const entry = this.peek(key);
+    if (entry !== undefined) this.server.touch(entry);
+    return entry;
+  }
+
+  /** Adds a key that is not there. */
+  add(key: string, type: TypeNumber, value: Value): Entry {
+    const { server } = this;
+    const entry = new Entry(key, type, value, server.newAccess());
+    entry.index = this.dense.length;
+    this.dense.push(entry);
+    this.map.set(key, entry);
+    if (type !== TYPE_STRING && this.waiting.size !== 0) server.keyReady(this, key);
+    if (server.notifyFlags & NOTIFY_NEW) server.notify(NOTIFY_NEW, "new", key, this);
+    return entry;
+  }
+
+  /** Gives an existing key another value and type; the expiry stays. */
+  replace(entry: Entry, type: TypeNumber, value: Value): void {
+    // Whoever blocks on a stream's group must learn that the stream is gone.
+    if (this.waiting.size !== 0 && entry.type !== TYPE_STRING) this.server.keyReady(this, entry.key);
+    entry.type = type;
+    entry.value = value;
+    if (this.waiting.size !== 0 && type !== TYPE_STRING) this.server.keyReady(this, entry.key);
+  }
+
+  /** Sets a key to a value whatever was there, without an expiry. */
+  set(key: string, type: TypeNumber, value: Value): Entry {
+    const entry = this.map.get(key);
+    if (entry === undefined) return this.add(key, type, value);
+    if (entry.expireAt !== 0) this.persist(entry);
+    this.replace(entry, type, value);
+    entry.access = this.server.newAccess();
+    return entry;
+  }
+
+  /** Takes an entry out. Events and propagation are the caller's. */
+  delete(entry: Entry): void {
+    this.map.delete(entry.key);
+    const { dense } = this;
+    const last = dense.pop()!;
+    if (last !== entry) {
+      dense[entry.index] = last;
+      last.index = entry.index;
+    }
+    if (entry.expireAt !== 0) this.expiries.remove(entry);
+    this.bytes -= entry.bytes;
+    entry.bytes = 0;
+    if (this.waiting.size !== 0 && entry.type !== TYPE_STRING) this.server.keyReady(this, entry.key);
+  }
+
+  setExpiry(entry: Entry, at: number): void {
+    entry.expireAt = at;
+    this.expiries.add(entry);
+  }
+
+  /** Removes the expiry. */
+  persist(entry: Entry): void {
+    if (entry.expireAt === 0) return;
+    entry.expireAt = 0;
+    this.expiries.remove(entry);
+  }
+
+  /** To be called after each change of a key's value: counts its memory, and tells those who watch or track it. */
+  changed(key: string, client: Client | undefined): void {
+    const entry = this.map.get(key);
+    if (entry !== undefined) this.account(entry);
+    if (this.watched.size !== 0) this.#touchWatched(key);
+    if (this.server.tracking.active) this.server.tracking.invalidate(key, client);
+  }
+
+  /** Counts the entry's memory anew. */
+  account(entry: Entry): void {
+    const bytes = sizeOfEntry(entry);
+    this.bytes += bytes - entry.bytes;
+    entry.bytes = bytes;
+  }
+
+  /** Like {@link changed} for a key that is gone. */
+  signal(key: string, client?: Client): void {
+    if (this.watched.size !== 0) this.#touchWatched(key);
+    if (this.server.tracking.active) this.server.tracking.invalidate(key, client);
+  }
+
+  #touchWatched(key: string): void {
+    const clients = this.watched.get(key);
+    if (clients === undefined) return;
+    for (const client of clients) client.watchTouched(this, key);
+  }
+
+  /** A random entry that is not expired, or undefined. */
+  random(): Entry | undefined {
+    const { server } = this;
+    for (let tries = 0; this.dense.length > 0; tries++) {
+      const entry = this.dense[Math.floor(server.random() * this.dense.length)]!;
+      if (entry.expireAt === 0 || server.now <= entry.expireAt) return entry;
+      if (server.expiryPaused && tries > 100) return entry;
+      this.#expired(entry);
+    }
+    return undefined;
+  }
+
+  /** Drops everything; tells how many keys there were. */
+  clear(): number {
+    const count = this.dense.length;
+    this.map = new Map();
+    this.dense = [];
+    this.expiries = new Expiries();
+    this.bytes = 0;
+    return count;
+  }
+}

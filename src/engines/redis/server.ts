@@ -1,0 +1,126 @@
+import { createServer, type Server } from "node:net";
+import { KeyfoldError } from "../../internal/errors.js";
+import type { EngineOptions, RunningEngine } from "../engine.js";
+import { isLoopback } from "../net/server.js";
+import { commands } from "./commands/table.js";
+import { Session } from "./protocol/session.js";
+import { RedisServer } from "./state.js";
+
+/** How often what is due is looked for: expired keys, waits, limits. */
+const cronMs = 100;
+/** How long one round of expiry may take before clients get their turn. */
+const expiryBudgetMs = 10;
+
+/** What goes on without a request: keys expire, waits end, idle clients are closed. */
+function cron(server: RedisServer): void {
+  server.now = server.clock.now();
+  server.stats.sample(server.now);
+  server.checkPause();
+  if (server.activeExpiry && !server.expiryPaused) {
+    const started = performance.now();
+    let expired = false;
+    for (const db of server.dbs) {
+      if (db.expiries.size === 0) continue;
+      let entry = db.expiries.due(server.now);
+      let count = 0;
+      while (entry !== undefined) {
+        db.expire(entry);
+        expired = true;
+        if ((++count & 63) === 0 && performance.now() - started > expiryBudgetMs) break;
+        entry = db.expiries.due(server.now);
+      }
+    }
+    if (expired) {
+      server.latency.add("expire-cycle", performance.now() - started);
+      server.tracking.flushBroadcasts();
+    }
+  }
+  for (const client of server.blocking.clients) if (client.blocked?.deadline) server.blocking.expire(client);
+  const { timeout } = server.config;
+  for (const client of server.clients.values()) {
+    if (client.softLimitSince !== 0 || (client.transport?.unsentBytes ?? 0) > 0) server.checkOutputLimit(client);
+    if (timeout > 0 && !client.subscribed && !client.monitor && client.blocked === undefined) {
+      if (server.now - client.lastInteraction > timeout * 1000) client.transport?.destroy();
+    }
+  }
+  server.flushNow();
+}
+
+/**
+ * Starts an embedded Redis 7.2: any client library connects to its port unchanged. Throws a {@link KeyfoldError} when
+ * the address is taken, or is open to other machines without credentials.
+ */
+export async function startRedis(options: EngineOptions): Promise<RunningEngine> {
+  const host = options.host ?? "127.0.0.1";
+  if (options.auth === undefined && !isLoopback(host)) {
+    throw new KeyfoldError("INPUT_INVALID", `An engine without credentials serves this machine alone, not ${host}.`, {
+      fix: "Give credentials (auth: { user, password }) or leave the host at 127.0.0.1.",
+    });
+  }
+  if (options.dataDir !== undefined) {
+    throw new KeyfoldError("INPUT_INVALID", "The embedded Redis does not keep data on disk yet.", {
+      fix: "Start it without a data directory.",
+    });
+  }
+  const server = new RedisServer({
+    clock: options.clock ?? { now: () => Date.now() },
+    random: options.random ?? Math.random,
+    intercept: options.intercept,
+    auth: options.auth,
+    commands: commands(),
+    settings: { bind: host, dir: process.cwd() },
+  });
+  const listener = createServer({ noDelay: true, allowHalfOpen: false }, (socket) => {
+    if (server.clients.size >= server.config.maxclients) {
+      server.stats.rejectedConnections++;
+      socket.on("error", () => {});
+      socket.end("-ERR max number of clients reached\r\n");
+      return;
+    }
+    new Session(server, socket);
+  });
+  await listen(listener, host, options.port ?? 0);
+  const { port } = listener.address() as { port: number };
+  server.port = port;
+  server.listening(port);
+  const timer = setInterval(() => cron(server), cronMs);
+  timer.unref();
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => {
+    closing ??= new Promise((resolve) => {
+      clearInterval(timer);
+      server.unpause();
+      listener.close(() => resolve());
+      for (const client of [...server.clients.values()]) client.transport?.destroy();
+    });
+    return closing;
+  };
+  server.onShutdown = () => void close();
+  const shownHost = host === "localhost" || isLoopback(host) ? host : "127.0.0.1";
+  const login =
+    options.auth === undefined
+      ? ""
+      : `${encodeURIComponent(options.auth.user)}:${encodeURIComponent(options.auth.password)}@`;
+  return {
+    engine: "redis",
+    url: `redis://${login}${shownHost}:${port}`,
+    port,
+    reset: async () => server.resetAll(),
+    close,
+  };
+}
+
+function listen(listener: Server, host: string, port: number): Promise<void> {
+  return new Promise<void>((resolve, reject) => {
+    listener.once("error", reject);
+    listener.listen({ host, port, backlog: 1024 }, () => {
+      listener.off("error", reject);
+      resolve();
+    });
+  }).catch((error: NodeJS.ErrnoException) => {
+    throw new KeyfoldError("UNAVAILABLE", `Cannot listen on ${host}:${port}: ${error.message}`, {
+      cause: error,
+      ...(error.code === "EADDRINUSE" ? { fix: "Stop what uses this port, or choose another one." } : {}),
+    });
+  });
+}

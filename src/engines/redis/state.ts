@@ -1,0 +1,302 @@
+import { randomBytes } from "node:crypto";
+import type { EngineClock, Intercept } from "../engine.js";
+import { Blocking } from "./blocking/blocking.js";
+import type { Client } from "./client.js";
+import { type Command, FLAG_WRITE } from "./commands/spec.js";
+import { Config } from "./config/config.js";
+import { Database, NOTIFY_KEYEVENT, NOTIFY_KEYSPACE } from "./data/database.js";
+import type { Entry } from "./data/entry.js";
+import { isLfu, lfuInitial, lfuTouch } from "./data/eviction.js";
+import { LatencyMonitor } from "./info/latency.js";
+import { Slowlog } from "./info/slowlog.js";
+import type { Change, Propagator } from "./propagation.js";
+import type { Reply } from "./protocol/reply.js";
+import { PubSub } from "./pubsub/pubsub.js";
+import { Stats } from "./stats.js";
+import { Tracking } from "./tracking/tracking.js";
+
+export interface ServerOptions {
+  readonly clock: EngineClock;
+  readonly random: () => number;
+  readonly intercept: Intercept | undefined;
+  readonly auth: { readonly user: string; readonly password: string } | undefined;
+  readonly commands: ReadonlyMap<string, Command>;
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+/** What scripting adds to the server; absent until it is there. */
+export interface ScriptingPort {
+  /** Drops scripts and functions. */
+  reset(): void;
+  /** Lines of INFO's memory section: cached scripts, functions, libraries and the bytes they take. */
+  info(): { scripts: number; functions: number; libraries: number; bytes: number };
+}
+
+/** What persistence adds to the server; absent while data is kept in memory only. */
+export interface PersistencePort {
+  save(client: Client): Reply;
+  backgroundSave(client: Client): Reply;
+  rewrite(client: Client): Reply;
+  /** Fields of INFO's persistence section about the append-only file. */
+  info(): readonly (readonly [string, string | number])[];
+  /** Why writes are refused for now, or undefined. */
+  failure(): string | undefined;
+}
+
+/** Everything that the commands of one server share. */
+export class RedisServer {
+  readonly clock: EngineClock;
+  readonly random: () => number;
+  readonly intercept: Intercept | undefined;
+  readonly commands: ReadonlyMap<string, Command>;
+  /** Commands by the spellings that clients use; any other is found by way of lower case. */
+  readonly spelt = new Map<string, Command>();
+  readonly config: Config;
+  readonly stats = new Stats();
+  readonly startedAt: number;
+  readonly runId = randomBytes(20).toString("hex");
+  readonly replicationId = randomBytes(20).toString("hex");
+  readonly dbs: Database[];
+  readonly clients = new Map<number, Client>();
+  readonly monitors = new Set<Client>();
+  readonly pubsub: PubSub;
+  readonly tracking: Tracking;
+  readonly blocking: Blocking;
+  readonly slowlog: Slowlog;
+  readonly latency: LatencyMonitor;
+  /** Users who log in with a name and a password. The default user's password is the setting `requirepass`. */
+  readonly users = new Map<string, string>();
+  scripting: ScriptingPort | undefined;
+  persistence: PersistencePort | undefined;
+  /** Where changes go; undefined when nobody wants them. */
+  propagator: Propagator | undefined;
+  /** The time of the commands that run, in the clock's milliseconds: it stands still within a command. */
+  now: number;
+  /** Changes of the data since the start. */
+  dirty = 0;
+  /** The client whose command runs. */
+  current: Client | undefined;
+  notifyFlags = 0;
+  /** While clients are paused nothing expires. */
+  expiryPaused = false;
+  /** DEBUG SET-ACTIVE-EXPIRE. */
+  activeExpiry = true;
+  /** Until when clients are paused, and which commands. */
+  pausedUntil = 0;
+  pauseKind: "all" | "write" | undefined;
+  port = 0;
+  /** Asked to shut down: set by the engine. */
+  onShutdown: (() => void) | undefined;
+  #nextClientId = 1;
+  #flush: Client[] = [];
+  #changes: Change[] = [];
+  /** Depth of transactions and scripts: changes gather until the outermost is done. */
+  #units = 0;
+  lastSave: number;
+
+  constructor(options: ServerOptions) {
+    this.clock = options.clock;
+    this.random = options.random;
+    this.intercept = options.intercept;
+    this.commands = options.commands;
+    for (const [name, command] of this.commands) {
+      this.spelt.set(name, command);
+      this.spelt.set(name.toUpperCase(), command);
+    }
+    this.config = new Config(options.settings);
+    this.now = this.clock.now();
+    this.startedAt = this.now;
+    this.lastSave = Math.floor(this.now / 1000);
+    this.dbs = Array.from({ length: 16 }, (_, index) => new Database(this, index));
+    this.pubsub = new PubSub(this);
+    this.tracking = new Tracking(this);
+    this.blocking = new Blocking(this);
+    this.slowlog = new Slowlog(this);
+    this.latency = new LatencyMonitor(this);
+    if (options.auth !== undefined) {
+      const { user, password } = options.auth;
+      this.users.set(user, password);
+      if (user === "default") this.config.apply(new Map([[Config.find("requirepass")!, password]]));
+    }
+    this.configured();
+  }
+
+  /** What HELLO and INFO say: the version whose behaviour this server follows. */
+  readonly version = "7.2.4";
+  #pauseTimer: NodeJS.Timeout | undefined;
+  #afterPause: (() => void) | undefined;
+
+  /** Lets clients' commands wait until a moment; a longer pause is not cut short, a broader one stays broad. */
+  pause(kind: "all" | "write", until: number, after: () => void): void {
+    this.pauseKind = this.pauseKind === "all" ? "all" : kind;
+    this.pausedUntil = Math.max(this.pausedUntil, until);
+    this.expiryPaused = true;
+    this.#afterPause = after;
+    this.checkPause();
+  }
+
+  /** Ends a pause whose time is over. */
+  checkPause(): void {
+    if (this.pauseKind === undefined) return;
+    const left = this.pausedUntil - this.clock.now();
+    if (left <= 0) {
+      this.unpause();
+      return;
+    }
+    if (this.#pauseTimer !== undefined) clearTimeout(this.#pauseTimer);
+    this.#pauseTimer = setTimeout(() => this.checkPause(), Math.min(left, 2_147_483_647));
+  }
+
+  unpause(): void {
+    if (this.#pauseTimer !== undefined) clearTimeout(this.#pauseTimer);
+    this.#pauseTimer = undefined;
+    this.pauseKind = undefined;
+    this.pausedUntil = 0;
+    this.expiryPaused = false;
+    this.#afterPause?.();
+  }
+
+  /** Notes the port that the server got. */
+  listening(port: number): void {
+    this.port = port;
+    this.config.apply(new Map([[Config.find("port")!, String(port)]]));
+  }
+
+  /** Whether the default user needs no password, so that connections are logged in from the start. */
+  get passwordless(): boolean {
+    return this.config.requirepass === "" && this.users.size === 0;
+  }
+
+  /** Follows a change of settings. */
+  configured(): void {
+    this.notifyFlags = this.config.notifyFlags;
+    this.#lfu = isLfu(this.config.maxmemoryPolicy);
+    this.slowlog.trim();
+  }
+
+  #lfu = false;
+
+  get lfu(): boolean {
+    return this.#lfu;
+  }
+
+  nextClientId(): number {
+    return this.#nextClientId++;
+  }
+
+  /** Notes an access to an entry for the policies of eviction. */
+  touch(entry: Entry): void {
+    if (this.current?.noTouch) return;
+    if (this.#lfu) lfuTouch(entry, this);
+    else entry.access = Math.floor(this.now / 1000);
+  }
+
+  /** The access mark of a new entry. */
+  newAccess(): number {
+    return this.#lfu ? lfuInitial(this.now) : Math.floor(this.now / 1000);
+  }
+
+  /** Publishes an event of the keyspace, when the settings ask for its class. */
+  notify(kind: number, event: string, key: string, db: Database): void {
+    const flags = this.notifyFlags;
+    if ((flags & kind) === 0) return;
+    if (flags & NOTIFY_KEYSPACE) this.pubsub.publish(`__keyspace@${db.index}__:${key}`, event);
+    if (flags & NOTIFY_KEYEVENT) this.pubsub.publish(`__keyevent@${db.index}__:${event}`, key);
+  }
+
+  /** A key was made or grew, or is gone, that clients may wait for. */
+  keyReady(db: Database, key: string): void {
+    this.blocking.ready(db, key);
+  }
+
+  /** A change beside the command's own (an expired or evicted key, a served client). */
+  propagateExtra(db: Database, args: readonly string[]): void {
+    if (this.propagator === undefined) return;
+    this.#changes.push({ db: db.index, args });
+    if (this.#units === 0 && this.current === undefined) this.flushChanges();
+  }
+
+  /** Opens a unit of work whose changes are propagated as a whole. */
+  enterUnit(): void {
+    this.#units++;
+  }
+
+  leaveUnit(): void {
+    this.#units--;
+    if (this.#units === 0) this.flushChanges();
+  }
+
+  /** Hands over what has gathered. */
+  flushChanges(): void {
+    if (this.#changes.length === 0 || this.#units > 0) return;
+    const changes = this.#changes;
+    this.#changes = [];
+    this.propagator?.write(changes);
+  }
+
+  /** Notes what a command changed: itself, or what it asked for in its place. */
+  propagateCommand(client: Client, command: Command, args: string[], db: Database, dirty: boolean): void {
+    const rewritten = client.rewritten;
+    if (rewritten !== undefined) {
+      client.rewritten = undefined;
+      for (const one of rewritten) this.#changes.push({ db: db.index, args: one });
+    } else if (dirty && command.flags & FLAG_WRITE) this.#changes.push({ db: db.index, args });
+    if (this.#units === 0) this.flushChanges();
+  }
+
+  /** Sends what a client got beside replies, soon: at the end of the chunk that runs, or in the next turn. */
+  flushLater(client: Client): void {
+    if (this.#flush.length === 0) queueMicrotask(() => this.flushNow());
+    this.#flush.push(client);
+  }
+
+  flushNow(): void {
+    if (this.#flush.length === 0) return;
+    const clients = this.#flush;
+    this.#flush = [];
+    for (const client of clients) client.flush();
+  }
+
+  /** Drops a client whose unread replies are over the limits of its class. */
+  checkOutputLimit(client: Client): void {
+    const { bufferLimits } = this.config;
+    const limit = client.subscribed || client.monitor ? bufferLimits.pubsub : bufferLimits.normal;
+    const unsent = client.transport!.unsentBytes;
+    let over = limit.hard > 0 && unsent >= limit.hard;
+    if (limit.soft > 0 && unsent >= limit.soft) {
+      if (client.softLimitSince === 0) client.softLimitSince = this.clock.now();
+      else if (this.clock.now() - client.softLimitSince > limit.softSeconds * 1000) over = true;
+    } else client.softLimitSince = 0;
+    if (!over) return;
+    this.stats.outputLimitDrops++;
+    client.transport!.destroy();
+  }
+
+  /** Memory that the data takes, by estimate. */
+  dataBytes(): number {
+    let bytes = 0;
+    for (const db of this.dbs) bytes += db.bytes;
+    return bytes;
+  }
+
+  /** Memory counted against maxmemory: data, and what connections hold. */
+  usedMemory(): number {
+    const used = 1_000_000 + this.dataBytes() + this.clients.size * 2048 + this.pubsub.bytes + this.tracking.bytes;
+    if (used > this.stats.peakMemory) this.stats.peakMemory = used;
+    return used;
+  }
+
+  /** Drops data and the state of clients, for use between tests. */
+  resetAll(): void {
+    for (const db of this.dbs) db.clear();
+    for (const client of [...this.clients.values()]) client.transport?.destroy();
+    this.slowlog.clear();
+    this.latency.clear();
+    this.scripting?.reset();
+    this.stats.reset();
+    this.unpause();
+  }
+}
+
+/** The reply of a call; for those who run commands from inside (transactions, scripts). */
+export type CallReply = Reply;
