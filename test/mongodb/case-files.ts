@@ -7,7 +7,8 @@ export interface Case extends Request {
   readonly name: string;
   /** The page of MongoDB's manual that the case follows. */
   readonly manual: string;
-  readonly expect: { readonly docs?: readonly Document[]; readonly code?: number };
+  /** The documents (of an update: the counts, then the collection), bare or as `docs`, or the code of the error. */
+  readonly expect: readonly Document[] | { readonly docs?: readonly Document[]; readonly code?: number };
 }
 
 const folder = new URL("./cases/", import.meta.url);
@@ -37,11 +38,13 @@ function restore(value: unknown): unknown {
 /** Runs a case; gives the two sides to compare. */
 export async function runCase(target: Target, each: Case): Promise<{ readonly got: Outcome; readonly want: Outcome }> {
   const { docs, code } = await target.run(each);
+  const { expect } = each;
+  const wanted = "length" in expect ? { docs: expect } : expect;
   return {
     got: code === undefined ? { docs: docs! } : { code },
     want:
-      each.expect.code === undefined
-        ? { docs: (each.expect.docs ?? []).map((doc) => BSON.EJSON.stringify(doc, { relaxed: false })) }
-        : { code: Number(each.expect.code) },
+      wanted.code === undefined
+        ? { docs: (wanted.docs ?? []).map((doc) => BSON.EJSON.stringify(doc, { relaxed: false })) }
+        : { code: Number(wanted.code) },
   };
 }
