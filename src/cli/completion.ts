@@ -1,15 +1,11 @@
-/**
- * What the shells' completion scripts ask: `keyfold complete -- WORDS`. The scripts are tab's; the candidates are made
- * here from the commands themselves and from the model file, since tab's own can neither wait for a file to be loaded
- * nor leave a word to the shell's completion of paths.
- */
+/** What the shells' completion scripts ask: `keyfold complete -- WORDS`, answered from the commands and the model file. */
 
 import type { Command, Option } from "commander";
 import { EXIT_OK } from "./errors.js";
 import { print } from "./output/terminal.js";
 import { programFor } from "./program.js";
 
-/** Cobra's directives, which the scripts know: leave the word to the shell, or not. */
+/** The last line of an answer: whether the shell should offer files as well. */
 const PATHS = 0;
 const NO_PATHS = 4;
 

@@ -1,5 +1,7 @@
 import { Argument, Command } from "commander";
+import { completionScripts } from "../completion-scripts.js";
 import type { Outcome } from "../errors.js";
+import { print } from "../output/terminal.js";
 
 /** `keyfold completion`. */
 export function completionCommand(_outcome: Outcome): Command {
@@ -14,8 +16,7 @@ Examples:
   echo 'source <(keyfold completion zsh)' >> ~/.zshrc
   keyfold completion fish > ~/.config/fish/completions/keyfold.fish`,
     )
-    .action(async (shell: string) => {
-      const { default: tab } = await import("@bomb.sh/tab");
-      tab.setup("keyfold", "keyfold", shell);
+    .action(async (shell: keyof typeof completionScripts) => {
+      await print(completionScripts[shell]);
     });
 }
