@@ -46,7 +46,7 @@ export async function connectTarget(url: string, database = "agreement"): Promis
   const client = new MongoClient(url, { raw: true, maxPoolSize: 4 });
   await client.connect();
   const db = client.db(database);
-  const collection = db.collection("cases") as Collection<Document>;
+  const collection = db.collection("c") as Collection<Document>;
   return {
     async run(request) {
       await collection.deleteMany({});

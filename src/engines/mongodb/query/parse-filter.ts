@@ -160,8 +160,6 @@ function parseOperator(path: string, name: string, value: Value, whole: Doc, dep
         op: `${name[5]!.toLowerCase()}${name.slice(6)}` as BitsNode["op"],
         positions: parseBits(name, value),
       };
-    case "$comment":
-      return undefined;
     default:
       throw badValue(`unknown operator: ${name}`);
   }
