@@ -62,8 +62,8 @@ export function walkArray(
       } else if (Array.isArray(element)) {
         if (walkArray(element, parts, from + 1, traverse, here, visit)) return true;
       } else if (visit(undefined, here)) return true;
-    } else if (!(element instanceof Doc) && !Array.isArray(element)) {
-      // A scalar among the elements has no such field.
+    } else if (!(offset >= 0 && offset < array.length) && !(element instanceof Doc) && !Array.isArray(element)) {
+      // A scalar among the elements has no such field (where the name is no index that the array has).
       shown = true;
       if (visit(undefined, here)) return true;
     }
