@@ -192,6 +192,36 @@ describe("load", () => {
     expect(printed.stdout).toContain('"big":"9223372036854775807"');
   });
 
+  test("a record too large for the engine, and numbers out of range, are rejected with their reasons", async () => {
+    const plain = file("plain.ts", PLAIN);
+    const url = await applied(plain);
+    const records = [
+      { ...json, seq: 1 },
+      { ...json, seq: 2, invoiceNo: "x".repeat(20_000_000) },
+      { ...json, seq: 3, big: "9223372036854775808" },
+      { ...json, seq: 2 ** 53 },
+      { ...json, seq: 5, nothing: 1 },
+      { ...json, seq: 6 },
+    ];
+    const input = records.map((record) => JSON.stringify(record)).join("\n");
+    const ran = await keyfold(["load", plain, "line", "-", "--to", url, "--json", "--rejects", "large.ndjson"], {
+      input,
+      cwd: path,
+    });
+    expect(ran.stdout, ran.stderr).toBe('{"read":6,"inserted":2,"present":0,"rejected":4}\n');
+    const rejects = readFileSync(join(path, "large.ndjson"), "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { line: number; reason: string })
+      .sort((a, b) => a.line - b.line);
+    expect(rejects.map(({ line, reason }) => [line, reason])).toEqual([
+      [2, expect.stringMatching(/16 ?M|16,777,216|larger|too large/i)],
+      [3, expect.stringMatching(/big: .*beyond the signed 64-bit range/)],
+      [4, expect.stringMatching(/seq: .*beyond/)],
+      [5, "nothing is no field of line"],
+    ]);
+  });
+
   test.each([
     ["lacks a column", "InvoiceNo,Quantity\n1,2\n", /the file has no column StockCode/],
     ["is empty", "", /the file is empty/],

@@ -83,7 +83,7 @@ export async function runLoad(
     } catch (error) {
       progress.stop();
       note(
-        `keyfold: the load stopped after ${counts.inserted + counts.present} stored rows; the same command goes on from there`,
+        `keyfold: the load stopped; at least ${counts.inserted + counts.present} rows are stored, and the same command goes on`,
       );
       throw error;
     } finally {
