@@ -87,6 +87,7 @@ const codeNames: Readonly<Record<number, string>> = {
   11602: "InterruptedDueToReplStateChange",
   13388: "StaleConfig",
   13436: "NotPrimaryOrSecondary",
+  17280: "KeyTooLong",
   40414: "IDLFailedToParse",
   40415: "IDLUnknownField",
 };

@@ -33,6 +33,7 @@ declare global {
  */
 export class LmdbStore implements Store {
   readonly durable = true;
+  readonly longestKey: number = longestKey;
   readonly #database: Database;
   readonly #trees = new Map<number, LmdbTree>();
   #undo: (() => void)[] | undefined;

@@ -5,6 +5,7 @@ import type { Cursor, Range, Store, Tree } from "./store.js";
 /** A store in memory: all is gone at close. Writes run at once, and are undone when they throw. */
 export class MemoryStore implements Store {
   readonly durable = false;
+  readonly longestKey: number = Number.POSITIVE_INFINITY;
   readonly #trees = new Map<number, MemoryTree>();
   readonly #slabs = new Slabs();
   /** Undoes the changes of the write that is running, last one first. */

@@ -53,6 +53,8 @@ export interface Tree {
 export interface Store {
   /** Whether what was acknowledged survives the process. */
   readonly durable: boolean;
+  /** Bytes that a key may have; a longer one is refused by `put`. */
+  readonly longestKey: number;
   /** The tree of this number, made when it was not there. Numbers are below 2^32. */
   tree(id: number): Tree;
   /** Only inside {@link Store.write}: removes a tree with all that is in it. */

@@ -35,35 +35,44 @@ export function writeBatch(
   ordered: boolean,
   statement: (at: number) => StatementResult,
 ): BatchTotals | Promise<BatchTotals> {
-  return engine.store.write(() => {
+  const all = request.body.get("stmtIds");
+  if (all !== undefined && !Array.isArray(all)) throw wrongType(request.command.name, "stmtIds", all, "array");
+  // An error that ends the command leaves what was done before it, and the record of it: thrown after the commit.
+  let ending: MongoError | undefined;
+  const written = engine.store.write(() => {
     const totals: BatchTotals = { n: 0, nModified: 0, upserted: [], writeErrors: [], retried: [] };
     const { session, txnNumber } = request;
     const retryable = session !== undefined && txnNumber !== undefined;
     const done = retryable ? engine.sessions.begin(session, txnNumber) : undefined;
     const ids = retryable ? statementIds(request, statements) : undefined;
     const fresh: [number, StatementResult][] = [];
-    try {
-      for (let at = 0; at < statements; at++) {
-        const id = ids === undefined ? at : ids(at);
-        const before = done?.get(id);
-        if (before !== undefined) {
-          totals.retried.push(id);
-          add(totals, at, before);
-          continue;
-        }
-        try {
-          const result = statement(at);
-          add(totals, at, result);
-          if (retryable) fresh.push([id, result]);
-        } catch (error) {
-          if (!(error instanceof MongoError) || wholeCommand.has(error.code)) throw error;
-          totals.writeErrors.push(writeError(at, error));
-          if (ordered) break;
-        }
+    for (let at = 0; at < statements; at++) {
+      const id = ids === undefined ? at : ids(at);
+      const before = done?.get(id);
+      if (before !== undefined) {
+        totals.retried.push(id);
+        add(totals, at, before);
+        continue;
       }
-    } finally {
-      if (fresh.length > 0) engine.sessions.record(session!, txnNumber!, fresh);
+      try {
+        const result = statement(at);
+        add(totals, at, result);
+        if (retryable) fresh.push([id, result]);
+      } catch (error) {
+        if (!(error instanceof MongoError)) throw error;
+        if (wholeCommand.has(error.code)) {
+          ending = error;
+          break;
+        }
+        totals.writeErrors.push(writeError(at, error));
+        if (ordered) break;
+      }
     }
+    if (fresh.length > 0) engine.sessions.record(session!, txnNumber!, fresh);
+    return totals;
+  });
+  return andThen(written, (totals) => {
+    if (ending !== undefined) throw ending;
     return totals;
   });
 }
@@ -86,7 +95,6 @@ function add(totals: BatchTotals, at: number, result: StatementResult): void {
 
 function statementIds(request: CommandRequest, statements: number): (at: number) => number {
   const all = request.body.get("stmtIds");
-  if (all !== undefined && !Array.isArray(all)) throw wrongType(request.command.name, "stmtIds", all, "array");
   if (Array.isArray(all)) {
     if (all.length !== statements) {
       throw mongoError(

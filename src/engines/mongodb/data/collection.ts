@@ -93,6 +93,19 @@ export class Collection {
     return recordId(this.#nextRecord++);
   }
 
+  /** Before anything is written: keys that the store cannot hold. */
+  #checkKeys(index: Index, keys: readonly string[]): void {
+    const longest = this.#host.store.longestKey - 6;
+    for (const key of keys) {
+      if (key.length > longest) {
+        throw mongoError(
+          17280,
+          `Btree::insert: key too large to index, failing ${this.ns} $${index.name} ${key.length}: a data folder holds keys of up to ${longest} bytes`,
+        );
+      }
+    }
+  }
+
   /** The record of an `_id` that lies in raw bytes. */
   findId(bytes: Buffer, type: number, at: number): string | undefined {
     const key = encodeElement(bytes, type, at);
@@ -125,11 +138,13 @@ export class Collection {
       const { keys } = index.keysOf(bytes);
       const key = keys[0]!;
       if (index.conflict(key, undefined) !== undefined) throw index.duplicate(this.ns, bytes, 0, key);
+      this.#checkKeys(index, keys);
       this.records.put(record, bytes);
       index.tree.put(key + record, nothing);
     } else {
       const all = indexes.map((index) => {
         const { keys, arrays } = index.keysOf(bytes);
+        this.#checkKeys(index, keys);
         if (index.unique) {
           for (const key of keys) {
             if (index.conflict(key, undefined) !== undefined) throw index.duplicate(this.ns, bytes, 0, key);
@@ -163,6 +178,7 @@ export class Collection {
       const had = new Set(old.keys);
       const has = new Set(now.keys);
       const add = now.keys.filter((key) => !had.has(key));
+      this.#checkKeys(index, add);
       if (index.unique) {
         for (const key of add) {
           if (index.conflict(key, record) !== undefined) throw index.duplicate(this.ns, bytes, 0, key);
@@ -200,6 +216,7 @@ export class Collection {
       const bytes = cursor.value;
       const { keys, arrays } = index.keysOf(bytes);
       index.noteArrays(arrays);
+      this.#checkKeys(index, keys);
       for (const key of keys) all.push(key + cursor.key);
     }
     // Sorted keys fill the tree's leaves; two equal ones lie side by side.

@@ -1,4 +1,4 @@
-import { BsonType, bytesOfName, findElement, int32At, nameAt, nameEnd, valueSize } from "../bson/raw.js";
+import { BsonType, bytesOfName, findElement, nameEnd, valueSize } from "../bson/raw.js";
 import { mongoError } from "../errors.js";
 import { KeyBuilder } from "./key-encoding.js";
 
@@ -220,19 +220,4 @@ function lastPart(path: string): string {
 function positionalElement(bytes: Buffer, array: number, part: string): number {
   if (!/^(0|[1-9]\d{0,8})$/.test(part)) return -1;
   return findElement(bytes, array, bytesOfName(part));
-}
-
-/** The element of a raw document at a path of plain field names, as the offset of its type byte; -1 when missing. */
-export function elementAt(bytes: Buffer, start: number, path: string): number {
-  return findElement(bytes, start, bytesOfName(path));
-}
-
-/** The name of an element; for messages. */
-export function elementName(bytes: Buffer, element: number): string {
-  return nameAt(bytes, element + 1, nameEnd(bytes, element + 1));
-}
-
-/** The length of a raw document. */
-export function documentLength(bytes: Buffer, start: number): number {
-  return int32At(bytes, start);
 }

@@ -62,11 +62,6 @@ export function typeFloor(type: number): string {
   return String.fromCharCode(tagOfType[type]!);
 }
 
-/** A bound above all values of the group of types and below the next group. */
-export function typeCeiling(type: number): string {
-  return String.fromCharCode(tagOfType[type]! + 1);
-}
-
 const double = new Float64Array(1);
 const doubleBits = new Uint8Array(double.buffer);
 const doubleInt = new BigInt64Array(double.buffer);
