@@ -333,13 +333,6 @@ export function call(server: RedisServer, client: Client, command: Command, args
   server.current = client;
   const { dirty } = server;
   const { db } = client;
-  if (
-    server.monitors.size !== 0 &&
-    !(command.flags & (FLAG_SKIP_MONITOR | FLAG_ADMIN)) &&
-    client.retrying === undefined
-  ) {
-    feedMonitors(server, client, db, redacted(command, args));
-  }
   const started = performance.now();
   let reply: Reply;
   try {
@@ -348,6 +341,14 @@ export function call(server: RedisServer, client: Client, command: Command, args
     reply = errorOf(server, error);
   }
   const microseconds = (performance.now() - started) * 1000;
+  // After the command: a transaction is shown when its commands have been.
+  if (
+    server.monitors.size !== 0 &&
+    !(command.flags & (FLAG_SKIP_MONITOR | FLAG_ADMIN)) &&
+    client.retrying === undefined
+  ) {
+    feedMonitors(server, client, db, redacted(command, args));
+  }
   const changed = server.dirty !== dirty;
   if (server.propagator !== undefined) server.propagateCommand(client, command, args, db, changed);
   server.current = outer;
@@ -363,7 +364,7 @@ export function call(server: RedisServer, client: Client, command: Command, args
   if (server.config.latencyTracking) {
     stats.histogram ??= new Array<number>(32).fill(0);
     const bucket = microseconds < 1 ? 0 : 32 - Math.clz32(Math.ceil(microseconds) - 1);
-    stats.histogram[bucket > 31 ? 31 : bucket]!++;
+    stats.histogram[Math.min(bucket, 31)]!++;
   }
   if (microseconds >= server.config.slowlogLogSlowerThan) noteSlow(server, client, command, args, microseconds);
   if (microseconds >= 1000) {

@@ -11,6 +11,23 @@ const cronMs = 100;
 /** How long one round of expiry may take before clients get their turn. */
 const expiryBudgetMs = 10;
 
+/** Closes those clients that hold most, until all together are within the limit. */
+function evictClients(server: RedisServer, limit: number): void {
+  const held = [...server.clients.values()].map((client) => ({
+    client,
+    bytes: 2048 + (client.transport?.bufferBytes ?? 0) + (client.transport?.unsentBytes ?? 0),
+  }));
+  let sum = held.reduce((total, { bytes }) => total + bytes, 0);
+  held.sort((x, y) => y.bytes - x.bytes);
+  for (const { client, bytes } of held) {
+    if (sum <= limit) return;
+    if (client.noEvict) continue;
+    client.transport?.destroy();
+    server.stats.evictedClients++;
+    sum -= bytes;
+  }
+}
+
 /** What goes on without a request: keys expire, waits end, idle clients are closed. */
 function cron(server: RedisServer): void {
   server.now = server.clock.now();
@@ -36,7 +53,8 @@ function cron(server: RedisServer): void {
     }
   }
   for (const client of server.blocking.clients) if (client.blocked?.deadline) server.blocking.expire(client);
-  const { timeout } = server.config;
+  const { timeout, maxmemoryClients } = server.config;
+  if (maxmemoryClients > 0) evictClients(server, maxmemoryClients);
   for (const client of server.clients.values()) {
     if (client.softLimitSince !== 0 || (client.transport?.unsentBytes ?? 0) > 0) server.checkOutputLimit(client);
     if (timeout > 0 && !client.subscribed && !client.monitor && client.blocked === undefined) {

@@ -18,6 +18,7 @@ export class Stats {
   queryLimitDrops = 0;
   peakMemory = 0;
   lazyFreed = 0;
+  evictedClients = 0;
   /** Errors by their code. */
   readonly errors = new Map<string, number>();
   /** Commands per second over the last samples, with the last count and its time. */
@@ -71,6 +72,7 @@ export class Stats {
     this.queryLimitDrops = 0;
     this.peakMemory = 0;
     this.lazyFreed = 0;
+    this.evictedClients = 0;
     this.errors.clear();
     this.#sampledAt = 0;
     this.opsPerSecond = 0;

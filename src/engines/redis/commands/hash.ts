@@ -141,7 +141,7 @@ export function hincrby(c: Client, a: string[]): Reply {
 
 export function hincrbyfloat(c: Client, a: string[]): Reply {
   // The increment is judged first, so that a bad one makes no key.
-  addFloat("0", a[3]!, err("value is not a valid float"));
+  addFloat("0", a[3]!, err("value is not a valid float"), err("value is NaN or Infinity"));
   const hash = hashForWrite(c, a[1]!);
   const sum = addFloat(hash.get(a[2]!) ?? "0", a[3]!, err("hash value is not a float"));
   put(c, hash, a[2]!, sum);

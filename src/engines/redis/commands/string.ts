@@ -280,12 +280,17 @@ export function incrbyfloat(c: Client, a: string[]): Reply {
 }
 
 /** Adds two decimals as Redis' long double does; throws when one is none (the first with its own error). */
-export function addFloat(old: string, by: string, notFloat: Reply): string {
+export function addFloat(
+  old: string,
+  by: string,
+  notFloat: Reply,
+  infinite: Reply = err("increment would produce NaN or Infinity"),
+): string {
   const left = parseLongDouble(old);
   const right = parseLongDouble(by);
   if (left === undefined && Number.isNaN(parseDouble(old))) throw notFloat;
   if (right === undefined && Number.isNaN(parseDouble(by))) throw NOT_FLOAT;
-  if (left === undefined || right === undefined) throw err("increment would produce NaN or Infinity");
+  if (left === undefined || right === undefined) throw infinite;
   return formatLongDouble(addLongDouble(left, right));
 }
 

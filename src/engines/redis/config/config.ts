@@ -50,6 +50,8 @@ export class Config {
   listMaxListpackSize = -2;
   maxclients = 10_000;
   maxmemory = 0;
+  /** Bytes that all clients together may hold; 0 for no limit. */
+  maxmemoryClients = 0;
   maxmemoryPolicy = "noeviction";
   maxmemorySamples = 5;
   minReplicasToWrite = 0;
@@ -87,8 +89,8 @@ export class Config {
   }
 
   /** All names, aliases included. */
-  static names(): IterableIterator<string> {
-    return byName.keys();
+  static names(): string[] {
+    return [...byName].filter(([, setting]) => !setting.hidden).map(([name]) => name);
   }
 
   get(setting: Setting): string {
@@ -98,7 +100,11 @@ export class Config {
   /** The value in its normal form; throws the reason when it is not one. */
   check(setting: Setting, value: string): string {
     const normal = normalise(setting, value, this.get(setting));
-    if (setting.fixed && normal !== this.get(setting)) throw new Error("can't set immutable config");
+    if (setting.fixed && normal !== this.get(setting)) {
+      throw new Error(
+        setting.name === "port" ? "Unable to listen on this port. It stays what it is." : "can't set immutable config",
+      );
+    }
     return normal;
   }
 
@@ -126,6 +132,10 @@ export class Config {
     this.listMaxListpackSize = number("list-max-listpack-size");
     this.maxclients = number("maxclients");
     this.maxmemory = number("maxmemory");
+    const clients = text("maxmemory-clients");
+    this.maxmemoryClients = clients.endsWith("%")
+      ? Math.floor((this.maxmemory * Number(clients.slice(0, -1))) / 100)
+      : Number(clients);
     this.maxmemoryPolicy = text("maxmemory-policy");
     this.maxmemorySamples = number("maxmemory-samples");
     this.minReplicasToWrite = number("min-replicas-to-write");
@@ -185,6 +195,17 @@ function normalise(setting: Setting, value: string, current: string): string {
       }
       return String(number);
     }
+    case "memory-or-percent": {
+      if (value.endsWith("%")) {
+        const share = parseLong(value.slice(0, -1));
+        if (Number.isNaN(share)) throw new Error("argument must be a memory or percent value");
+        if (share > 100) throw new Error("percentage argument must be less or equal to 100");
+        return `${share}%`;
+      }
+      const bytes = parseMemory(value);
+      if (bytes === undefined) throw new Error("argument must be a memory or percent value");
+      return String(bytes);
+    }
     case "enum": {
       const found = type.values.find((one) => one === value.toLowerCase());
       if (found === undefined) throw new Error(`argument(s) must be one of the following: ${type.values.join(", ")}`);
@@ -213,8 +234,7 @@ function normalise(setting: Setting, value: string, current: string): string {
         if (!(parseLong(words[i]!) >= 1) || !(parseLong(words[i + 1]!) >= 0))
           throw new Error("Invalid save parameters");
       }
-      if (words.length > 0) throw new Error("snapshots are not made by this server; leave it empty");
-      return "";
+      return words.join(" ");
     }
     default: {
       const words = value.split(" ").filter(Boolean);

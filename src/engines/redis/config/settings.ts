@@ -4,6 +4,8 @@ export type SettingKind =
   | { readonly kind: "int"; readonly min: number; readonly max: number }
   /** Bytes, with the units b, k, kb, m, mb, g and gb. */
   | { readonly kind: "memory"; readonly min: number; readonly max: number }
+  /** Bytes, or a share of maxmemory. */
+  | { readonly kind: "memory-or-percent" }
   | { readonly kind: "enum"; readonly values: readonly string[] }
   | { readonly kind: "string" }
   | { readonly kind: "events" }
@@ -20,6 +22,8 @@ export interface Setting {
   readonly initial: string;
   /** It can be read only: the embedded server does not do otherwise. Setting it to what it is succeeds. */
   readonly fixed?: true;
+  /** Shown by CONFIG GET only when it is asked for by its whole name. */
+  readonly hidden?: true;
   /** CONFIG SET replaces, and answers are not shown by SLOWLOG or MONITOR. */
   readonly secret?: true;
 }
@@ -51,6 +55,7 @@ export const settings: readonly Setting[] = [
   },
   { name: "client-query-buffer-limit", type: memory(1024 * 1024), initial: "1073741824" },
   { name: "cluster-enabled", type: bool, initial: "no", fixed: true },
+  { name: "daemonize", type: bool, initial: "no", fixed: true },
   { name: "databases", type: int(1), initial: "16", fixed: true },
   { name: "dbfilename", type: text, initial: "dump.rdb", fixed: true },
   { name: "dir", type: text, initial: "", fixed: true },
@@ -58,6 +63,7 @@ export const settings: readonly Setting[] = [
   { name: "hash-max-listpack-value", alias: "hash-max-ziplist-value", type: int(0), initial: "64" },
   { name: "hll-sparse-max-bytes", type: memory(0), initial: "3000" },
   { name: "hz", type: int(1, 500), initial: "10" },
+  { name: "key-load-delay", type: int(0, 2147483647), initial: "0", fixed: true, hidden: true },
   { name: "latency-monitor-threshold", type: int(0), initial: "0" },
   { name: "latency-tracking", type: bool, initial: "yes" },
   { name: "latency-tracking-info-percentiles", type: { kind: "percentiles" }, initial: "50 99 99.9" },
@@ -72,7 +78,7 @@ export const settings: readonly Setting[] = [
   { name: "list-max-listpack-size", alias: "list-max-ziplist-size", type: int(-2147483648, 2147483647), initial: "-2" },
   { name: "maxclients", type: int(1, 4294967295), initial: "10000" },
   { name: "maxmemory", type: memory(0), initial: "0" },
-  { name: "maxmemory-clients", type: text, initial: "0", fixed: true },
+  { name: "maxmemory-clients", type: { kind: "memory-or-percent" }, initial: "0" },
   { name: "maxmemory-eviction-tenacity", type: int(0, 100), initial: "10" },
   {
     name: "maxmemory-policy",
@@ -95,7 +101,10 @@ export const settings: readonly Setting[] = [
   { name: "notify-keyspace-events", type: { kind: "events" }, initial: "" },
   { name: "port", type: int(0, 65535), initial: "0", fixed: true },
   { name: "proto-max-bulk-len", type: memory(1024 * 1024), initial: "536870912" },
+  // There are no replicas: the size of what would be kept for them is noted and no more.
+  { name: "repl-backlog-size", type: memory(1), initial: "1048576" },
   { name: "replica-serve-stale-data", alias: "slave-serve-stale-data", type: bool, initial: "yes" },
+  { name: "replicaof", alias: "slaveof", type: text, initial: "", fixed: true },
   { name: "requirepass", type: text, initial: "", secret: true },
   { name: "sanitize-dump-payload", type: oneOf("no", "yes", "clients"), initial: "no" },
   { name: "save", type: { kind: "save" }, initial: "" },

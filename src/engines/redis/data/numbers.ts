@@ -95,7 +95,7 @@ export function parseDouble(text: string): number {
 export function formatDouble(value: number): string {
   if (Number.isInteger(value)) {
     if (Number.isSafeInteger(value)) return value === 0 && 1 / value < 0 ? "-0" : String(value);
-    if (Math.abs(value) < 4611686018427387904) return BigInt(value).toString();
+    if (Math.abs(value) < 2 ** 62) return BigInt(value).toString();
   } else if (!Number.isFinite(value)) {
     return Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf";
   }

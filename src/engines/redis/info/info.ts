@@ -202,7 +202,7 @@ function section(server: RedisServer, name: string): Fields {
         ["expired_stale_perc", "0.00"],
         ["expired_time_cap_reached_count", 0],
         ["evicted_keys", stats.evictedKeys],
-        ["evicted_clients", 0],
+        ["evicted_clients", stats.evictedClients],
         ["keyspace_hits", stats.keyspaceHits],
         ["keyspace_misses", stats.keyspaceMisses],
         ["pubsub_channels", server.pubsub.channels.size],

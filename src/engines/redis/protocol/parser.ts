@@ -62,7 +62,7 @@ export class RequestParser {
 
   /** Size of the buffer that is held. */
   get bufferBytes(): number {
-    return this.#bytes.length + this.#largeBytes;
+    return this.#end + this.#largeBytes;
   }
 
   push(chunk: Buffer): void {

@@ -43,7 +43,8 @@ export class Session implements Transport {
   }
 
   get pendingBytes(): number {
-    return this.#parser.pendingBytes;
+    // What Redis calls its query buffer holds the request that runs, too.
+    return this.#running ? this.#parser.bufferBytes : this.#parser.pendingBytes;
   }
 
   get bufferBytes(): number {

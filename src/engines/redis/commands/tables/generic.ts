@@ -1,3 +1,4 @@
+import * as runDump from "../dump.js";
 import { sortKeys } from "../find-keys.js";
 import * as runGeneric from "../generic.js";
 import * as runServer from "../server.js";
@@ -25,6 +26,16 @@ export const genericCommands: readonly CommandEntry[] = [
     since: "1.0.0",
     summary: "Deletes keys.",
     run: runGeneric.del,
+  },
+  {
+    name: "dump",
+    arity: 2,
+    flags: "readonly",
+    keys: "1 0,1,0 RO access",
+    categories: "keyspace",
+    since: "2.6.0",
+    summary: "Gives a key's value as bytes for RESTORE.",
+    run: runDump.dump,
   },
   {
     name: "exists",
@@ -221,6 +232,16 @@ export const genericCommands: readonly CommandEntry[] = [
     since: "1.0.0",
     summary: "Renames a key when the new name is free.",
     run: runGeneric.renamenx,
+  },
+  {
+    name: "restore",
+    arity: -4,
+    flags: "write denyoom",
+    keys: "1 0,1,0 OW update",
+    categories: "keyspace dangerous",
+    since: "2.6.0",
+    summary: "Makes a key from the bytes that DUMP gave.",
+    run: runDump.restore,
   },
   {
     name: "scan",

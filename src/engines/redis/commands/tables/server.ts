@@ -1,4 +1,5 @@
 import * as runAcl from "../acl.js";
+import * as runDump from "../dump.js";
 import * as runGeneric from "../generic.js";
 import * as runIntrospection from "../introspection.js";
 import * as runServer from "../server.js";
@@ -417,6 +418,16 @@ export const serverCommands: readonly CommandEntry[] = [
     since: "5.0.0",
     summary: "Follows another server: only NO ONE is accepted.",
     run: runServer.replicaof,
+  },
+  {
+    name: "restore-asking",
+    arity: -4,
+    flags: "write denyoom asking",
+    keys: "1 0,1,0 OW update",
+    categories: "keyspace dangerous",
+    since: "3.0.0",
+    summary: "RESTORE as a cluster's nodes send it.",
+    run: runDump.restore,
   },
   {
     name: "role",
