@@ -2,7 +2,9 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { build } from "esbuild";
 
-execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json", "--noCheck"], { stdio: "inherit" });
+execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json", "--noCheck"], {
+  stdio: "inherit",
+});
 const outfile = "node_modules/.keyfold/bench.mjs";
 await build({
   entryPoints: ["bench/main.ts"],

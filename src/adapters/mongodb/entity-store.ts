@@ -335,7 +335,10 @@ export class MongoEntityStore implements EntityStore {
       if (own !== undefined) return { kind: "applied", version: own.version };
       const oldest = stored?.writes.length === REMEMBERED_WRITES ? stored.writes[0] : undefined;
       if (result.kind === "reply" && result.resent && oldest !== undefined && oldest.version >= write.version) {
-        return unknown("Others wrote this record so often that it no longer tells whether this write was done.", undefined);
+        return unknown(
+          "Others wrote this record so often that it no longer tells whether this write was done.",
+          undefined,
+        );
       }
       if (result.kind === "failed") {
         if (stored?.version === Math.max(write.version, (call.ifVersion ?? 0) + 1))
