@@ -3,10 +3,11 @@
  * Engines are in subpaths: `keyfold/mongodb`.
  */
 
-export type { Adapter, Position, RecordData } from "./adapters/port/adapter.js";
+export type { Adapter, ApplyProgress, DesignItem, DesignState, Position, RecordData } from "./adapters/port/adapter.js";
 export type { Capability } from "./adapters/port/capability.js";
 export type { Version } from "./adapters/port/outcome.js";
 export type { FieldSource, Mapping, SourceRow } from "./cli/load/mapping.js";
+export { type ApplyOptions, apply } from "./client/apply.js";
 export { type ConnectOptions, connect } from "./client/connect.js";
 export type {
   CallOptions,

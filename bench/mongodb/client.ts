@@ -1,4 +1,4 @@
-import { connect, describe } from "keyfold";
+import { apply, connect } from "keyfold";
 import { mongodb, open } from "keyfold/mongodb";
 import type { Document, MongoClient } from "mongodb";
 import mongoose from "mongoose";
@@ -61,7 +61,7 @@ export async function clientComparisons(server: ServerProcess, options: RoundsOp
   const odm = await mongoose.createConnection(server.url, { dbName: "bench_mongoose" }).asPromise();
   const Line = mongooseLine(odm);
 
-  await mongodb(client.db("bench_keyfold")).bind(describe(model)).apply({});
+  await apply(model, mongodb(client.db("bench_keyfold")));
   for (const collection of [lines, Line.collection])
     await collection.createIndex({ customerId: 1, at: -1, _id: -1 } as never);
   const first = Array.from({ length: STORED }, (_, i) => i + 1);

@@ -1,5 +1,5 @@
 // One process writes, another reads: its answers come from a copy that is behind.
-import { connect, describe } from "keyfold";
+import { apply, connect } from "keyfold";
 import { mongodb } from "keyfold/mongodb";
 import { MongoClient } from "mongodb";
 import { startLaggingCopy } from "./lagging-copy.js";
@@ -8,7 +8,7 @@ import { model } from "./shop.js";
 const lagMs = 400;
 const servers = await startLaggingCopy(lagMs);
 const [near, far] = [new MongoClient(servers.primaryUrl), new MongoClient(servers.copyUrl)];
-await mongodb(near.db("shop")).bind(describe(model)).apply({});
+await apply(model, mongodb(near.db("shop")));
 const writer = connect(model, mongodb(near.db("shop")));
 const reader = connect(model, mongodb(far.db("shop")));
 const key = { id: "a1" };

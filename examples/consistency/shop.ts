@@ -1,5 +1,5 @@
 // What the examples share: a small model, and an embedded engine with its design applied.
-import { decimal, defineModel, describe, entity, get, list } from "keyfold";
+import { apply, decimal, defineModel, entity, get, list } from "keyfold";
 import { mongodb } from "keyfold/mongodb";
 import { startEngines } from "keyfold/testing";
 import { MongoClient } from "mongodb";
@@ -27,7 +27,7 @@ export async function start() {
     if (commandName === "find" || commandName === "aggregate") asked = command;
   });
   const adapter = mongodb(client.db("shop"));
-  await adapter.bind(describe(model)).apply({}); // as `keyfold apply` does
+  await apply(model, adapter);
   return {
     engines,
     client,

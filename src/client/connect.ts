@@ -47,16 +47,7 @@ export function connect<M extends AnyModel, C extends Capability>(
   adapter: Adapter<C>,
   options: ConnectOptions = {},
 ): Client<M, C> {
-  if (!isModel(model)) {
-    throw new KeyfoldError("INPUT_INVALID", "connect() takes a model first.", {
-      fix: "Pass what defineModel() gives.",
-    });
-  }
-  if (typeof (adapter as Partial<Adapter> | undefined)?.bind !== "function") {
-    throw new KeyfoldError("INPUT_INVALID", "connect() takes an adapter second.", {
-      fix: 'Pass, for example, mongodb(client.db("shop")).',
-    });
-  }
+  checkArguments("connect()", model, adapter);
   const data = describe(model);
   const store = adapter.bind(data);
   const shared: Shared = {
@@ -69,6 +60,20 @@ export function connect<M extends AnyModel, C extends Capability>(
     check: new DesignCheck(store, options.checkDesign ?? true),
   };
   return makeClient(shared, store.session(), () => store.close()) as Client<M, C>;
+}
+
+/** Says what is wrong with arguments that no compiler has seen. */
+export function checkArguments(caller: string, model: unknown, adapter: unknown): asserts model is AnyModel {
+  if (!isModel(model)) {
+    throw new KeyfoldError("INPUT_INVALID", `${caller} takes a model first.`, {
+      fix: "Pass what defineModel() gives.",
+    });
+  }
+  if (typeof (adapter as Partial<Adapter> | undefined)?.bind !== "function") {
+    throw new KeyfoldError("INPUT_INVALID", `${caller} takes an adapter second.`, {
+      fix: 'Pass, for example, mongodb(client.db("shop")).',
+    });
+  }
 }
 
 /** What the sessions of one client have in common. */
