@@ -172,6 +172,7 @@ export class RedisServer {
     this.notifyFlags = this.config.notifyFlags;
     this.#lfu = isLfu(this.config.maxmemoryPolicy);
     this.slowlog.trim();
+    this.tracking.enforceLimit();
   }
 
   #lfu = false;

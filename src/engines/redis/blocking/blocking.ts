@@ -63,6 +63,7 @@ export class Blocking {
       return;
     }
     this.release(client);
+    this.#count(blocked, false);
     client.reply(blocked.onTimeout);
     this.#after(client);
   }
@@ -72,8 +73,17 @@ export class Blocking {
     const { blocked } = client;
     if (blocked === undefined) return;
     this.release(client);
+    this.#count(blocked, error !== undefined);
+    if (error !== undefined) this.#server.stats.countError("UNBLOCKED");
     client.reply(error ?? blocked.onTimeout);
     this.#after(client);
+  }
+
+  /** A wait that ends without the command having run again counts as one call. */
+  #count({ command }: Blocked, failed: boolean): void {
+    command.stats.calls++;
+    if (failed) command.stats.failed++;
+    this.#server.stats.commands++;
   }
 
   #after(client: Client): void {

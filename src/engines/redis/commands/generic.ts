@@ -35,13 +35,13 @@ export function del(c: Client, a: string[]): Reply {
 
 export function exists(c: Client, a: string[]): Reply {
   let count = 0;
-  for (let i = 1; i < a.length; i++) if (c.db.read(a[i]!) !== undefined) count++;
+  for (let i = 1; i < a.length; i++) if (c.db.look(a[i]!) !== undefined) count++;
   return count;
 }
 
 /** Unlike reading, TYPE and the like leave the access time alone. */
 export function type(c: Client, a: string[]): Reply {
-  const entry = c.db.peek(a[1]!);
+  const entry = c.db.look(a[1]!);
   return new Status(entry === undefined ? "none" : typeNames[entry.type]);
 }
 
@@ -127,7 +127,7 @@ export function persist(c: Client, a: string[]): Reply {
 
 /** What is left of a key's time, or its moment: −2 for no key, −1 for no expiry. */
 function timeLeft(c: Client, key: string, seconds: boolean, absolute: boolean): Reply {
-  const entry = c.db.peek(key);
+  const entry = c.db.look(key);
   if (entry === undefined) return -2;
   if (entry.expireAt === 0) return -1;
   const ms = absolute ? entry.expireAt : Math.max(0, entry.expireAt - c.server.now);

@@ -119,7 +119,7 @@ export function commandDocs(c: Client, a: string[]): Reply {
 
 export function commandList(c: Client, a: string[]): Reply {
   const all = allCommands(c.server);
-  if (a.length === 2) return all.filter((one) => !one.fullName.includes("|")).map(({ name }) => name);
+  if (a.length === 2) return all.map(({ fullName }) => fullName);
   if (a.length !== 5 || a[2]!.toUpperCase() !== "FILTERBY") return SYNTAX;
   const value = a[4]!.toLowerCase();
   switch (a[3]!.toUpperCase()) {
@@ -165,9 +165,10 @@ export function commandGetkeysandflags(c: Client, a: string[]): Reply {
   if (found instanceof ErrorReply) return found;
   const { command: one, positions, args } = found;
   return positions.map((at) => {
-    let flags = one.keys[0]?.flags ?? [];
+    // A key that only the options name is a destination.
+    let flags = at === 1 || one.findKeys === undefined ? (one.keys[0]?.flags ?? []) : ["OW", "update"];
     for (const spec of one.keys) {
-      if (findKeys({ ...one, findKeys: undefined, keys: [spec] }, args)?.includes(at)) {
+      if (one.findKeys === undefined && findKeys({ ...one, keys: [spec] }, args)?.includes(at)) {
         flags = spec.flags;
         break;
       }

@@ -88,6 +88,16 @@ export class Database {
     return entry;
   }
 
+  /** The entry for those who only ask about it: counts a hit or a miss, and leaves the access time. */
+  look(key: string): Entry | undefined {
+    const entry = this.peek(key);
+    if (entry === undefined) {
+      this.server.stats.keyspaceMisses++;
+      this.server.notify(NOTIFY_MISS, "keymiss", key, this);
+    } else this.server.stats.keyspaceHits++;
+    return entry;
+  }
+
   /** The entry for changing: notes the access. */
   write(key: string): Entry | undefined {
     const entry = this.peek(key);
