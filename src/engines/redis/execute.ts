@@ -9,6 +9,7 @@ import {
   FLAG_MAY_REPLICATE,
   FLAG_NO_AUTH,
   FLAG_NO_MULTI,
+  FLAG_NOSCRIPT,
   FLAG_PROTECTED,
   FLAG_READONLY,
   FLAG_SKIP_MONITOR,
@@ -322,6 +323,21 @@ export function resumePaused(server: RedisServer): void {
       client.transport?.resume();
     }
   }
+}
+
+/**
+ * Runs a command from inside a script: looked up, its arguments counted, and refused where it may not be run there.
+ * `client` is the script's own (see `Client.scripted`); the reply is a value, errors among them.
+ */
+export function callFromScript(server: RedisServer, client: Client, args: string[]): Reply {
+  const command = lookup(server, args);
+  if (command instanceof ErrorReply) return new ErrorReply("ERR Unknown Redis command called from script");
+  if (!arityFits(command, args.length)) {
+    return err("Wrong number of args calling Redis command from script");
+  }
+  if (command.flags & FLAG_NOSCRIPT) return err("This Redis command is not allowed from script");
+  client.lastCommand = command;
+  return call(server, client, command, args);
 }
 
 /**

@@ -116,6 +116,7 @@ export class RedisServer {
     if (options.auth !== undefined) {
       const { user, password } = options.auth;
       this.users.set(user, password);
+      this.#defaultClosed = user !== "default";
       if (user === "default") this.config.apply(new Map([[Config.find("requirepass")!, password]]));
     }
     this.configured();
@@ -164,7 +165,7 @@ export class RedisServer {
 
   /** Whether the default user needs no password, so that connections are logged in from the start. */
   get passwordless(): boolean {
-    return this.config.requirepass === "" && this.users.size === 0;
+    return this.config.requirepass === "" && !this.#defaultClosed;
   }
 
   /** Follows a change of settings. */
@@ -176,6 +177,8 @@ export class RedisServer {
   }
 
   #lfu = false;
+  /** Credentials were asked for under another name: the default user may not enter. */
+  #defaultClosed = false;
 
   get lfu(): boolean {
     return this.#lfu;

@@ -96,7 +96,8 @@ function run(c: Client, a: string[], readOnly: boolean): Reply {
   const before = stringAt(c.db.peek(key));
   const oldLength = before === undefined ? -1 : bytesOf(before).length;
   const bytes = bytesForWrite(c, key, end);
-  let changes = bytes.length === oldLength ? 0 : 1;
+  const grew = bytes.length !== oldLength;
+  let changes = 0;
   const out: Reply[] = [];
   for (const { kind, type, offset, value, overflow } of steps) {
     const old = readField(bytes.data, bytes.length, type, offset);
@@ -113,7 +114,7 @@ function run(c: Client, a: string[], readOnly: boolean): Reply {
     }
     writeField(bytes.data, type.bits, offset, kept);
     out.push(kind === "SET" ? old : kept);
-    if (kept !== old) changes++;
+    if (grew || kept !== old) changes++;
   }
   if (changes > 0) {
     c.db.changed(key, c);

@@ -36,13 +36,8 @@ function same(given: string, wanted: string): boolean {
 /** Logs a client in; tells whether the name and password are right. */
 function login(c: Client, user: string, password: string): boolean {
   const { server } = c;
-  let ok: boolean;
-  if (user === "default" && !server.users.has("default")) {
-    ok = server.config.requirepass === "" ? server.users.size === 0 : same(password, server.config.requirepass);
-  } else {
-    const wanted = user === "default" ? server.config.requirepass : server.users.get(user);
-    ok = wanted !== undefined && same(password, wanted);
-  }
+  const wanted = user === "default" ? server.config.requirepass : server.users.get(user);
+  const ok = user === "default" && wanted === "" ? server.passwordless : wanted !== undefined && same(password, wanted);
   if (!ok) {
     server.stats.authDenied++;
     return false;

@@ -33,6 +33,15 @@ export function del(c: Client, a: string[]): Reply {
   return count;
 }
 
+/** What is unlinked is freed by the garbage collector, in its own time; Redis counts what it frees in the background. */
+export function unlink(c: Client, a: string[]): Reply {
+  for (let i = 1; i < a.length; i++) {
+    const entry = c.db.peek(a[i]!);
+    if (entry !== undefined && entry.bytes > 4096 && entry.type !== 0) c.server.stats.lazyFreed++;
+  }
+  return del(c, a);
+}
+
 export function exists(c: Client, a: string[]): Reply {
   let count = 0;
   for (let i = 1; i < a.length; i++) if (c.db.look(a[i]!) !== undefined) count++;

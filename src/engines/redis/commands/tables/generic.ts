@@ -311,7 +311,7 @@ export const genericCommands: readonly CommandEntry[] = [
     categories: "keyspace",
     since: "4.0.0",
     summary: "Deletes keys.",
-    run: runGeneric.del,
+    run: runGeneric.unlink,
   },
   {
     name: "wait",
