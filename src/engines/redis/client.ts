@@ -1,7 +1,7 @@
 import type { Command } from "./commands/spec.js";
 import type { Database } from "./data/database.js";
 import { encode } from "./protocol/encode.js";
-import type { Reply } from "./protocol/reply.js";
+import { Push, type Reply, ReplySequence } from "./protocol/reply.js";
 import type { RedisServer } from "./state.js";
 
 /** What a client's connection can do; a client without one belongs to a script. */
@@ -132,14 +132,15 @@ export class Client {
 
   /** Adds a reply to what is sent at the end of the chunk of requests. */
   reply(reply: Reply): void {
-    if (this.replies !== "on" || this.closed) return;
+    if (this.closed) return;
+    // Subscriptions are answered with messages, which CLIENT REPLY OFF lets through.
+    if (this.replies !== "on" && !(reply instanceof ReplySequence || reply instanceof Push)) return;
     this.out += encode(reply, this.resp);
   }
 
   /** Adds bytes that are not a reply to a request (messages); they are sent soon. */
   push(bytes: string): void {
     if (this.closed || this.transport === undefined) return;
-    if (this.replies === "off" && this.resp === 2) return;
     if (this.server.current === this) {
       this.pendingPush += bytes;
       return;

@@ -261,6 +261,8 @@ export function clientTracking(c: Client, a: string[]): Reply {
       );
     }
   }
+  // Without a prefix it is every key: the empty prefix.
+  if (broadcast && prefixes.length === 0 && (old?.prefixes ?? []).length === 0) prefixes.push("");
   c.tracking = {
     broadcast,
     prefixes: [...(old?.prefixes ?? []), ...prefixes],

@@ -1,6 +1,6 @@
 import type { Client } from "../client.js";
 import { discard, unwatch } from "../execute.js";
-import { ErrorReply, err, NO_REPLY, OK, PONG, Push, type Reply, ReplyMap, Status, SYNTAX } from "../protocol/reply.js";
+import { ErrorReply, err, NO_REPLY, OK, PONG, type Reply, ReplyMap, Status, SYNTAX } from "../protocol/reply.js";
 import { long } from "./arguments.js";
 import { databaseAt } from "./generic.js";
 
@@ -8,7 +8,7 @@ const WRONG_PASSWORD = new ErrorReply("WRONGPASS invalid username-password pair 
 
 export function ping(c: Client, a: string[]): Reply {
   if (a.length > 2) return err("wrong number of arguments for 'ping' command");
-  if (c.resp === 2 && c.subscribed) return new Push(["pong", a[1] ?? ""]);
+  if (c.resp === 2 && c.subscribed) return ["pong", a[1] ?? ""];
   return a.length === 2 ? a[1]! : PONG;
 }
 

@@ -5,6 +5,9 @@ export function globMatch(pattern: string, text: string, ignoreCase = false): bo
   return match(pattern, 0, text, 0);
 }
 
+/** Stars that may follow one another in a match. */
+const maxStars = 1000;
+
 /** Whether a pattern has nothing but literal characters. */
 export function isLiteral(pattern: string): boolean {
   return !/[*?[\\]/.test(pattern);
@@ -19,9 +22,12 @@ function match(pattern: string, p0: number, text: string, t0: number): boolean {
   let t = t0;
   let starP = -1;
   let starT = 0;
+  let stars = 0;
   while (t < text.length) {
     const next = p < pattern.length ? one(pattern, p, text.charCodeAt(t)) : -1;
     if (p < pattern.length && pattern.charCodeAt(p) === 42) {
+      // Redis gives up at this depth, and what it answers then is "no".
+      if (++stars > maxStars) return false;
       starP = ++p;
       starT = t;
       if (p === pattern.length) return true;

@@ -210,6 +210,8 @@ function section(server: RedisServer, name: string): Fields {
         ["pubsubshard_channels", server.pubsub.shardChannels.size],
         ["latest_fork_usec", 0],
         ["total_forks", 0],
+        ["migrate_cached_sockets", 0],
+        ["slave_expires_tracked_keys", 0],
         ["tracking_total_keys", server.tracking.keyCount],
         ["tracking_total_items", server.tracking.itemCount],
         ["tracking_total_prefixes", server.tracking.prefixCount],
