@@ -78,6 +78,8 @@ export class Client {
   /** `off`: no replies; `skip`: none to this command; `skip-next`: none to the next. */
   replies: "on" | "off" | "skip" | "skip-next" = "on";
   closing = false;
+  /** It stands in the server's list of those to be sent to. */
+  flushQueued = false;
   closed = false;
   noEvict = false;
   noTouch = false;

@@ -6,7 +6,7 @@ import { type Command, FLAG_WRITE } from "./commands/spec.js";
 import { Config } from "./config/config.js";
 import { Database, NOTIFY_KEYEVENT, NOTIFY_KEYSPACE } from "./data/database.js";
 import type { Entry } from "./data/entry.js";
-import { isLfu, lfuInitial, lfuTouch } from "./data/eviction.js";
+import { isLfu, lfuInitial, lfuTouch, makeRoom } from "./data/eviction.js";
 import { LatencyMonitor } from "./info/latency.js";
 import { Slowlog } from "./info/slowlog.js";
 import type { Change, Propagator } from "./propagation.js";
@@ -174,6 +174,7 @@ export class RedisServer {
     this.#lfu = isLfu(this.config.maxmemoryPolicy);
     this.slowlog.trim();
     this.tracking.enforceLimit();
+    if (this.config.maxmemory > 0) makeRoom(this);
   }
 
   #lfu = false;
@@ -248,17 +249,27 @@ export class RedisServer {
     if (this.#units === 0) this.flushChanges();
   }
 
-  /** Sends what a client got beside replies, soon: at the end of the chunk that runs, or in the next turn. */
+  /**
+   * Sends what a client got when all sockets that are readable now have been read: as Redis does before it sleeps. Then
+   * the other side is woken once for many replies, not once for each.
+   */
   flushLater(client: Client): void {
-    if (this.#flush.length === 0) queueMicrotask(() => this.flushNow());
+    if (client.flushQueued) return;
+    client.flushQueued = true;
+    if (this.#flush.length === 0) setImmediate(this.#flushAll);
     this.#flush.push(client);
   }
+
+  readonly #flushAll = (): void => this.flushNow();
 
   flushNow(): void {
     if (this.#flush.length === 0) return;
     const clients = this.#flush;
     this.#flush = [];
-    for (const client of clients) client.flush();
+    for (const client of clients) {
+      client.flushQueued = false;
+      if (!client.closed) client.flush();
+    }
   }
 
   /** Drops a client whose unread replies are over the limits of its class. */

@@ -157,8 +157,7 @@ export class Session implements Transport {
       this.destroy();
       return;
     }
-    client.flush();
-    server.flushNow();
+    if (client.out.length !== 0) server.flushLater(client);
   }
 
   #closed(): void {
