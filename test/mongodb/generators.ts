@@ -2,6 +2,7 @@ import fc from "fast-check";
 import {
   Binary,
   BSONRegExp,
+  BSONSymbol,
   Code,
   Decimal128,
   type Document,
@@ -73,7 +74,8 @@ export const scalars: fc.Arbitrary<unknown> = fc.oneof(
     .map(([bytes, type]) => new Binary(Buffer.from([...bytes]), type)),
   fc.constantFrom([1, 2], [2, 1], [4294967295, 0]).map(([t, i]) => new Timestamp({ t: t!, i: i! })),
   fc.constantFrom(new BSONRegExp("^a", "i"), new BSONRegExp("b", "")),
-  fc.constantFrom(new Code("x"), new Code("y")),
+  fc.constantFrom(new Code("x"), new Code("y"), new Code("x", { a: 1 }), new Code("x", {})),
+  fc.constantFrom(new BSONSymbol("a"), new BSONSymbol("b")),
   fc.constantFrom(new MinKey(), new MaxKey()),
 );
 

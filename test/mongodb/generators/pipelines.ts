@@ -201,7 +201,7 @@ const accumulators: fc.Arbitrary<Document> = fc.oneof(
 
 const wholeOrder = { $sort: { _id: 1 } };
 
-const stages: fc.Arbitrary<Document[]> = fc.oneof(
+const stages: fc.Arbitrary<Document[]> = fc.oneof<fc.MaybeWeightedArbitrary<Document[]>[]>(
   { weight: 2, arbitrary: filters.map(($match) => [{ $match }]) },
   {
     weight: 4,
@@ -231,7 +231,7 @@ const stages: fc.Arbitrary<Document[]> = fc.oneof(
         accumulators,
         accumulators,
       )
-      // The order of the groups is open, so they are compared as an ordered list of one field after a sort by all.
+      // The order of the groups is open, so they are sorted.
       .map(([_id, x, y]) => [{ $group: { _id, x, y } }, wholeOrder]),
   },
   fc
@@ -242,13 +242,13 @@ const stages: fc.Arbitrary<Document[]> = fc.oneof(
   fc
     .tuple(fc.constantFrom("a", "b", "_id"), fc.constantFrom("a", "b", "c"))
     .map(([localField, foreignField]) => [
-      { $lookup: { from: "cases", localField, foreignField, as: "r" } },
+      { $lookup: { from: "c", localField, foreignField, as: "r" } },
       { $set: { r: "$r._id" } },
     ]),
   paths.map((path) => [
     {
       $lookup: {
-        from: "cases",
+        from: "c",
         let: { v: `$${path}` },
         pipeline: [{ $match: { $expr: { $lt: ["$_id", "$$v"] } } }, { $project: { _id: 1 } }],
         as: "r",
@@ -261,13 +261,13 @@ const stages: fc.Arbitrary<Document[]> = fc.oneof(
     .map(([$skip, $limit]) => [wholeOrder, { $skip }, { $limit }]),
   fc.constant([{ $count: "n" }]),
   paths.map((path) => [{ $facet: { all: [{ $sort: { [path]: -1, _id: 1 } }, { $limit: 2 }], n: [{ $count: "n" }] } }]),
-  fc.constant([{ $unionWith: { coll: "cases", pipeline: [{ $match: { _id: 0 } }] } }]),
+  fc.constant([{ $unionWith: { coll: "c", pipeline: [{ $match: { _id: 0 } }] } }]),
   fc
     .constantFrom<unknown[]>([0, 2, 5], [new Double(-1), Long.fromNumber(1), Decimal128.fromString("2.5"), 10])
     .map((boundaries) => [{ $bucket: { groupBy: "$_id", boundaries, default: "rest", output: { n: { $sum: 1 } } } }]),
 );
 
-/** Pipelines over a collection of {@link collections}, called `cases` where they name it. */
+/** Pipelines over a collection of {@link collections}, which name it `c`. */
 export const pipelines: fc.Arbitrary<Document[]> = fc
   .array(stages, { minLength: 1, maxLength: 3 })
   .map((list) => list.flat());

@@ -39,7 +39,7 @@ export function startPipeline(request: CommandRequest, engine: Engine): RunningP
   }
   checkCollation(body.get("collation"));
   const now = engine.clock.now();
-  const context = { now: () => now, deadline };
+  const context = { now: () => now, random: engine.random, deadline };
   const readCollection = function* (otherDb: string, other: string): Iterable<Doc> {
     const query = new Query(engine.catalog.find(otherDb, other), { filter: new Doc() }, context);
     for (let doc = query.nextRaw(); doc !== undefined; doc = query.nextRaw()) yield doc;

@@ -28,7 +28,7 @@ function explain(request: CommandRequest, engine: Engine): Doc {
   if (typeof target !== "string") throw mongoError(73, "collection name has invalid type");
   checkCollectionName(request.db, target);
   const { spec, wraps } = innerQuery(asked);
-  const context = { now: () => engine.clock.now(), deadline: request.deadline };
+  const context = { now: () => engine.clock.now(), random: engine.random, deadline: request.deadline };
   const query = new Query(engine.catalog.find(request.db, target), spec, context);
   const began = performance.now();
   // The search of a write is run, its changes are not made.

@@ -54,7 +54,11 @@ function find(request: CommandRequest, engine: Engine) {
   checkCollectionName(request.db, name);
   const collection = engine.catalog.find(request.db, name);
   const spec = findSpec(request);
-  const query = new Query(collection, spec, { now: () => engine.clock.now(), deadline: request.deadline });
+  const query = new Query(collection, spec, {
+    now: () => engine.clock.now(),
+    random: engine.random,
+    deadline: request.deadline,
+  });
   const reply = firstBatch(request, engine, `${request.db}.${name}`, query, {
     batchSize: spec.batchSize,
     single: spec.single,
@@ -153,7 +157,7 @@ function countDocuments(request: CommandRequest, engine: Engine): Doc {
   const query = new Query(
     collection,
     { filter, hint: hint === null ? undefined : hint, skip, limit },
-    { now: () => engine.clock.now(), deadline: request.deadline },
+    { now: () => engine.clock.now(), random: engine.random, deadline: request.deadline },
   );
   let n = 0;
   if (collection !== undefined && filter.isEmpty && hint === undefined) {
@@ -187,7 +191,7 @@ function distinct(request: CommandRequest, engine: Engine): Doc {
   const query = new Query(
     collection,
     { filter: queryValue instanceof Doc ? queryValue : empty, hint: hint === null ? undefined : hint },
-    { now: () => engine.clock.now(), deadline: request.deadline },
+    { now: () => engine.clock.now(), random: engine.random, deadline: request.deadline },
   );
   const found = new Map<string, Value>();
   let bytes = 0;

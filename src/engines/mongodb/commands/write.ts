@@ -178,7 +178,7 @@ function remove(request: CommandRequest, engine: Engine) {
     const query = new Query(
       collection,
       { filter: statement.get("q") as Doc, hint: statement.get("hint"), limit: one ? 1 : 0, variables },
-      { now: () => engine.clock.now(), deadline: request.deadline },
+      { now: () => engine.clock.now(), random: engine.random, deadline: request.deadline },
     );
     const n = collection === undefined ? 0 : deleteMany(collection, query);
     engine.counters.documentsDeleted += n;

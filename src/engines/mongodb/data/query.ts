@@ -28,6 +28,7 @@ export interface QuerySpec {
 
 export interface QueryContext {
   now(): number;
+  readonly random?: (() => number) | undefined;
   readonly deadline: Deadline | undefined;
 }
 
@@ -61,6 +62,7 @@ export class Query implements DocumentSource {
         ? undefined
         : compileFilter(filter, {
             now: () => context.now(),
+            random: context.random,
             ...(spec.variables === undefined ? {} : { vars: spec.variables }),
           });
     } else this.matcher = undefined;
@@ -132,6 +134,8 @@ export class Query implements DocumentSource {
           );
         }
       }
+      // One document is not compared, but it has to have a key.
+      if (all.length === 1) order(all[0]!, all[0]!);
       all.sort(order);
       this.#sorted = all;
       this.#at = this.#skip;

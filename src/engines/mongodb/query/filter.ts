@@ -96,7 +96,7 @@ export const queryOperators: readonly QueryOperator[] = [
   yes("$options", "the flags of $regex"),
   yes("$or", "one of these filters matches"),
   yes("$regex", "a regular expression matches"),
-  no("$sampleRate", "a random share of the documents"),
+  yes("$sampleRate", "a random share of the documents"),
   yes("$size", "the array has this many elements"),
   no("$text", "words in a text index"),
   yes("$type", "the type of the value is one of these"),

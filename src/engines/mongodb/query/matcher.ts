@@ -24,7 +24,9 @@ export interface FilterOptions {
   readonly now?: (() => number) | undefined;
   /** The variables of the command's `let`. */
   readonly vars?: Doc | undefined;
-  /** Inside a pipeline: the names and values that `$expr` may use; then the two above are not looked at. */
+  /** Random numbers from 0 to 1, for `$sampleRate` and `$rand`. */
+  readonly random?: (() => number) | undefined;
+  /** Inside a pipeline: the names and values that `$expr` may use; then the ones above are not looked at. */
   readonly environment?: Environment | undefined;
 }
 
@@ -112,6 +114,7 @@ function compileNode(node: FilterNode, options: FilterOptions): Test {
         options.environment ??
         createEnvironment({
           let: options.vars,
+          random: options.random,
           ...(options.now === undefined ? {} : { now: new DateTime(options.now()) }),
         });
       const expression = compileExpression(node.expression, scope);

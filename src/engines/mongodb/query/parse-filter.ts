@@ -62,6 +62,9 @@ function parseTopLevel(name: string, value: Value, depth: number, top: boolean):
     case "$expr":
       if (!top) throw badValue("$expr can only be applied to the top-level document");
       return { kind: "expr", expression: value };
+    case "$sampleRate":
+      if (!top) throw badValue("$sampleRate can only be applied to the top-level document");
+      return sample(value);
     default:
       if (name === "$not") {
         throw badValue("unknown top level operator: $not. If you are trying to negate an entire expression, use $nor.");
@@ -73,6 +76,15 @@ function parseTopLevel(name: string, value: Value, depth: number, top: boolean):
         `unknown top level operator: ${name}. If you have a field name that starts with a '$' symbol, consider using $getField or $setField.`,
       );
   }
+}
+
+/** A share of the documents: `$sampleRate` is short for `{ $expr: { $lt: [{ $rand: {} }, share] } }`. */
+function sample(share: Value): FilterNode {
+  if (!isNumber(share)) throw badValue("argument to $sampleRate must be a numeric type");
+  const rate = toDouble(share);
+  if (!(rate >= 0 && rate <= 1)) throw badValue("numeric argument to $sampleRate must be in [0, 1]");
+  if (rate === 0 || rate === 1) return { kind: "always", value: rate === 1 };
+  return { kind: "expr", expression: Doc.of(["$lt"], [[Doc.of(["$rand"], [new Doc()]), rate]]) };
 }
 
 function parseField(path: string, value: Value, depth: number, out: FilterNode[]): void {

@@ -30,7 +30,8 @@ export function compileSort(spec: Doc): DocOrder {
       throw badValue(`$meta is the only expression supported by $sort right now`);
     }
     if (!isNumber(value)) throw mongoError(15974, `Illegal key in $sort specification: ${path}: ${elementText(value)}`);
-    const direction = toDouble(value);
+    // MongoDB reads the direction as a whole number: 1.5 is 1.
+    const direction = Math.trunc(toDouble(value));
     if (direction !== 1 && direction !== -1) {
       throw mongoError(15975, "$sort key ordering must be 1 (for ascending) or -1 (for descending)");
     }

@@ -63,7 +63,6 @@ export class TreeApplier {
     if (node.kind === "branch") {
       if (node.elements.size > 0) {
         if (value === undefined) {
-          if (Array.isArray(container) && arrayIndex(name) < 0) throw cannotCreate(name, parentPath, container);
           throw badValue(`The path '${path}' must exist in the document in order to apply array updates.`);
         }
         throw badValue(`Cannot apply array updates to non-array element ${lastOf(path)}: ${elementText(value)}`);
@@ -107,7 +106,7 @@ export class TreeApplier {
       } else container.delete(name);
       return true;
     }
-    if (value !== undefined && identical(value, change.value)) return false;
+    if (value !== undefined && change.always !== true && identical(value, change.value)) return false;
     putChild(container, name, change.value);
     return true;
   }

@@ -198,7 +198,7 @@ function parsePush(argument: Value): UpdateLeaf {
     let result = at >= array.length ? array.concat(each) : array.slice(0, at).concat(each, array.slice(at));
     if (compare !== undefined) result.sort(compare);
     if (slice !== undefined) result = slice >= 0 ? result.slice(0, slice) : result.slice(slice);
-    return set(result);
+    return { kind: "set", value: result, always: each.length > 0 || (compare !== undefined && result.length > 0) };
   });
 }
 

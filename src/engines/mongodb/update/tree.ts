@@ -6,7 +6,8 @@ import { badValue, MongoError } from "../errors.js";
 export type Change =
   | { readonly kind: "none" }
   | { readonly kind: "remove" }
-  | { readonly kind: "set"; readonly value: Value };
+  /** `always` counts as a change although the bytes may stay the same, as MongoDB counts a `$push`. */
+  | { readonly kind: "set"; readonly value: Value; readonly always?: boolean };
 
 export const noChange: Change = { kind: "none" };
 export const removal: Change = { kind: "remove" };

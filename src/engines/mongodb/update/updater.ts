@@ -1,12 +1,11 @@
-import { bsonTypeName, compareStrings, equalValues } from "../bson/compare.js";
+import { bsonTypeName, equalValues } from "../bson/compare.js";
 import { Doc } from "../bson/doc.js";
 import type { Value } from "../bson/values.js";
 import { documentText, elementText } from "../data/text.js";
 import { failedToParse, MongoError, mongoError } from "../errors.js";
-import type { FilterNode } from "../query/filter.js";
-import { parseFilter } from "../query/parse-filter.js";
 import { identical, TreeApplier } from "./apply.js";
 import { compileArrayFilters } from "./array-filters.js";
+import { equalitiesOf } from "./equalities.js";
 import { idIsImmutable, updateOperators } from "./operators.js";
 import { compilePipelineUpdate } from "./pipeline.js";
 import { parseRename, removeField, renamedSource } from "./rename.js";
@@ -241,66 +240,4 @@ function isThere(doc: Doc, parts: readonly string[]): boolean {
   let current: Value | undefined = doc;
   for (const part of parts) current = current instanceof Doc ? current.get(part) : undefined;
   return current !== undefined;
-}
-
-/**
- * The fields that a filter demands by equality, as an upsert puts them into the new document.
- *
- * @throws MongoError 54 when two of them collide, 111 when a field inside `_id` is given
- */
-export function equalitiesOf(filter: Doc, onlyId = false): Doc {
-  const found = new Map<string, Value>();
-  collect(parseFilter(filter), found, onlyId);
-  const doc = new Doc();
-  for (const path of [...found.keys()].sort(compareStrings)) {
-    if (path.startsWith("_id.")) {
-      throw new MongoError(
-        111,
-        "NotExactValueField",
-        `field at '_id' must be exactly specified, field at sub-path '${path}'found`,
-      );
-    }
-    setPath(doc, path.split("."), found.get(path)!);
-  }
-  const id = doc.get("_id");
-  if (id === undefined || doc.keys()[0] === "_id") return doc;
-  doc.delete("_id");
-  const ordered = new Doc().set("_id", id);
-  for (const [name, value] of doc) ordered.set(name, value);
-  return ordered;
-}
-
-function collect(node: FilterNode, found: Map<string, Value>, onlyId: boolean): void {
-  if (node.kind === "and" || (node.kind === "or" && node.children.length === 1)) {
-    for (const child of node.children) collect(child, found, onlyId);
-    return;
-  }
-  let value: Value;
-  if (node.kind === "comparison" && node.op === "eq") value = node.value;
-  else if (node.kind === "in" && node.values.length === 1 && node.regexes.length === 0) value = node.values[0]!;
-  else return;
-  const { path } = node;
-  if (onlyId && path !== "_id" && !path.startsWith("_id.")) return;
-  for (const other of found.keys()) {
-    if (other === path) {
-      throw mongoError(54, `cannot infer query fields to set, path '${path}' is matched twice`);
-    }
-    if (path.startsWith(`${other}.`) || other.startsWith(`${path}.`)) {
-      throw mongoError(54, `cannot infer query fields to set, both paths '${path}' and '${other}' are matched`);
-    }
-  }
-  found.set(path, value);
-}
-
-function setPath(doc: Doc, parts: readonly string[], value: Value): void {
-  let current = doc;
-  for (const part of parts.slice(0, -1)) {
-    let next = current.get(part);
-    if (!(next instanceof Doc)) {
-      next = new Doc();
-      current.set(part, next);
-    }
-    current = next;
-  }
-  current.set(parts.at(-1)!, value);
 }
