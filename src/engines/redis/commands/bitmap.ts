@@ -83,7 +83,6 @@ function rangeOf(length: number, startText: string, endText: string | undefined,
   const total = inBits ? length * 8 : length;
   let start = long(startText);
   let end = endText === undefined ? total - 1 : long(endText);
-  if (start < 0 && end < 0 && start > end) return undefined;
   if (start < 0) start = Math.max(0, start + total);
   if (end < 0) end = Math.max(0, end + total);
   if (end >= total) end = total - 1;
@@ -106,6 +105,8 @@ export function bitcount(c: Client, a: string[]): Reply {
   const entry = stringAt(c.db.read(a[1]!));
   if (entry === undefined) return 0;
   const bytes = bytesOf(entry);
+  // Unlike BITPOS, a range that runs backwards from the end is empty here.
+  if (a.length > 2 && long(a[2]!) < 0 && long(a[3]!) < 0 && long(a[2]!) > long(a[3]!)) return 0;
   const range = a.length === 2 ? { start: 0, end: bytes.length * 8 - 1 } : rangeOf(bytes.length, a[2]!, a[3]!, inBits);
   if (range === undefined) return 0;
   const first = Math.floor(range.start / 8);

@@ -264,9 +264,8 @@ function range(c: Client, a: string[], at: number, kind: By, direction: boolean 
     let count = ranks.to - ranks.from;
     if (reverse && by === "rank") first = zset.size - 1 - ranks.from;
     if (by !== "rank") {
-      if (offset < 0) count = 0;
       first += reverse ? -offset : offset;
-      count = Math.max(0, count - offset);
+      count = offset < 0 ? 0 : Math.max(0, count - offset);
       if (limit >= 0) count = Math.min(count, limit);
     }
     if (count > 0) {
