@@ -6,6 +6,7 @@ import { cpus, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import { startServer } from "./harness/processes.js";
 import { render } from "./harness/report.js";
+import type { Comparison } from "./harness/rounds.js";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -13,6 +14,8 @@ const { values, positionals } = parseArgs({
 });
 const wanted = positionals.length > 0 ? positionals : ["client", "engine", "start-up", "load"];
 const rounds = values.quick ? { rounds: 3, warmup: 1 } : { rounds: 9, warmup: 2 };
+
+const show = (comparison: Comparison) => console.log(render(comparison));
 
 console.log(
   `${new Date().toISOString().slice(0, 10)}, Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB\n`,
@@ -24,7 +27,7 @@ for (const name of wanted) {
       const { startEmbedded } = await import("./mongodb/start-up.js");
       const { clientComparisons } = await import("./mongodb/client.js");
       const server = await startEmbedded();
-      for (const comparison of await clientComparisons(server, rounds)) console.log(render(comparison));
+      await clientComparisons(server, show, rounds);
       await server.stop();
       break;
     }
@@ -39,8 +42,7 @@ for (const name of wanted) {
         (line) => /mongodb:\/\/\S+/.exec(line)?.[0],
       );
       const documents = values.quick ? 50_000 : 500_000;
-      for (const comparison of await engineComparisons([ours, peer], { ...rounds, documents }))
-        console.log(render(comparison));
+      await engineComparisons([ours, peer], show, { ...rounds, documents });
       await Promise.all([ours.stop(), peer.stop()]);
       break;
     }

@@ -53,7 +53,11 @@ function mongooseLine(connection: mongoose.Connection) {
 }
 
 /** keyfold's client beside the raw driver and Mongoose: each has a client and a database of its own on the same server. */
-export async function clientComparisons(server: ServerProcess, options: RoundsOptions = {}): Promise<Comparison[]> {
+export async function clientComparisons(
+  server: ServerProcess,
+  report: (comparison: Comparison) => void,
+  options: RoundsOptions = {},
+): Promise<void> {
   const client = await open(server.url).connect();
   const raw = await open(server.url).connect();
   const shop = shopOf(client, "bench_keyfold");
@@ -69,7 +73,6 @@ export async function clientComparisons(server: ServerProcess, options: RoundsOp
   await lines.insertMany(first.map(storedDocument) as never);
   await Line.insertMany(first.map(storedDocument));
 
-  const comparisons: Comparison[] = [];
   let next = STORED + 1;
   const fresh = <T>(count: number, make: (number: number) => T): T[] =>
     Array.from({ length: count }, () => make(next++));
@@ -77,7 +80,7 @@ export async function clientComparisons(server: ServerProcess, options: RoundsOp
   const BATCH = 1_000;
   const BATCHES = 10;
   const batches = <T>(make: (number: number) => T) => Array.from({ length: BATCHES }, () => fresh(BATCH, make));
-  comparisons.push(
+  report(
     await compare(
       "insertMany, 1,000 records a call, per record",
       "≤ 1.10 × the raw driver, faster than Mongoose",
@@ -125,7 +128,7 @@ export async function clientComparisons(server: ServerProcess, options: RoundsOp
         }
       }),
   });
-  comparisons.push(
+  report(
     await compare(
       "list 100, newest first",
       "≤ 1.10 × the raw driver, faster than Mongoose",
@@ -158,7 +161,7 @@ export async function clientComparisons(server: ServerProcess, options: RoundsOp
     single("raw driver", (seq) => lines.findOne({ _id: seq })),
     single("Mongoose, lean", (seq) => Line.findById(seq).lean().exec()),
   ];
-  comparisons.push(await compare("get, one after the other", "≤ 1.10 × the raw driver", contenders, options));
+  report(await compare("get, one after the other", "≤ 1.10 × the raw driver", contenders, options));
 
   const AT_ONCE = 256;
   const WAVES = 20;
@@ -170,7 +173,7 @@ export async function clientComparisons(server: ServerProcess, options: RoundsOp
           await Promise.all(Array.from({ length: AT_ONCE }, (_, i) => get(1 + ((wave * 31 + i * 79) % STORED))));
       }),
   });
-  comparisons.push(
+  report(
     await compare(
       "256 gets at once, per get",
       "≥ 3 × the raw driver's throughput",
@@ -184,5 +187,4 @@ export async function clientComparisons(server: ServerProcess, options: RoundsOp
 
   await shop.$close();
   await Promise.all([client.close(), raw.close(), odm.close()]);
-  return comparisons;
 }

@@ -36,10 +36,10 @@ function insertBatches(collection: string, from: number, count: number, batch: n
 /** The embedded engine beside the imitations, by a load generator that is not the limit; `servers[0]` is the embedded one. */
 export async function engineComparisons(
   servers: readonly ServerProcess[],
+  report: (comparison: Comparison) => void,
   { documents = 500_000, ...options }: RoundsOptions & { documents?: number } = {},
-): Promise<Comparison[]> {
+): Promise<void> {
   const goal = "≥ 1.5 × the throughput, or ≤ half the CPU time";
-  const comparisons: Comparison[] = [];
   const measure = async (
     title: string,
     connections: number,
@@ -49,7 +49,7 @@ export async function engineComparisons(
   ) => {
     const loads = new Map<ServerProcess, WireLoad>();
     for (const server of servers) loads.set(server, await WireLoad.open(server.port, connections));
-    comparisons.push(
+    report(
       await compare(
         title,
         goal,
@@ -130,5 +130,4 @@ export async function engineComparisons(
     ],
     { rounds: Math.min(options.rounds ?? 5, 5) },
   );
-  return comparisons;
 }
