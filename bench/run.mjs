@@ -5,6 +5,7 @@ import { build } from "esbuild";
 execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json", "--noCheck"], {
   stdio: "inherit",
 });
+execFileSync(process.execPath, ["scripts/bundle.mjs"], { stdio: "inherit" });
 const outfile = "node_modules/.keyfold/bench.mjs";
 await build({
   entryPoints: ["bench/main.ts"],

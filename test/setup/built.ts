@@ -18,10 +18,10 @@ export function setup(): void {
     stdio: ["ignore", "ignore", "inherit"],
   });
   if (status !== 0) console.warn("built with type errors: npm run check says which");
-  const { status: bundled } = spawnSync(process.execPath, ["scripts/build-cjs.mjs"], {
+  const { status: bundled } = spawnSync(process.execPath, ["scripts/bundle.mjs"], {
     stdio: ["ignore", "inherit", "inherit"],
   });
-  if (bundled !== 0) throw new Error("scripts/build-cjs.mjs failed");
+  if (bundled !== 0) throw new Error("scripts/bundle.mjs failed");
   mkdirSync("dist", { recursive: true });
   writeFileSync(stamp, `${from.toISOString()}\n`);
 }
