@@ -69,6 +69,12 @@ function cron(server: RedisServer): void {
  * the address is taken, or is open to other machines without credentials.
  */
 export async function startRedis(options: EngineOptions): Promise<RunningEngine> {
+  const { engine } = await openRedis(options);
+  return engine;
+}
+
+/** {@link startRedis} with the server behind it: for what is attached to it (scripts, persistence) and for tests. */
+export async function openRedis(options: EngineOptions): Promise<{ engine: RunningEngine; server: RedisServer }> {
   const host = options.host ?? "127.0.0.1";
   if (options.auth === undefined && !isLoopback(host)) {
     throw new KeyfoldError("INPUT_INVALID", `An engine without credentials serves this machine alone, not ${host}.`, {
@@ -119,13 +125,14 @@ export async function startRedis(options: EngineOptions): Promise<RunningEngine>
     options.auth === undefined
       ? ""
       : `${encodeURIComponent(options.auth.user)}:${encodeURIComponent(options.auth.password)}@`;
-  return {
+  const engine: RunningEngine = {
     engine: "redis",
     url: `redis://${login}${shownHost}:${port}`,
     port,
     reset: async () => server.resetAll(),
     close,
   };
+  return { engine, server };
 }
 
 function listen(listener: Server, host: string, port: number): Promise<void> {

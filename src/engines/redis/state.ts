@@ -241,11 +241,12 @@ export class RedisServer {
 
   /** Notes what a command changed: itself, or what it asked for in its place. */
   propagateCommand(client: Client, command: Command, args: string[], db: Database, dirty: boolean): void {
-    const rewritten = client.rewritten;
-    if (rewritten !== undefined) {
-      client.rewritten = undefined;
-      for (const one of rewritten) this.#changes.push({ db: db.index, args: one });
-    } else if (dirty && command.flags & FLAG_WRITE) this.#changes.push({ db: db.index, args });
+    const { rewritten } = client;
+    client.rewritten = undefined;
+    if (dirty) {
+      if (rewritten !== undefined) for (const one of rewritten) this.#changes.push({ db: db.index, args: one });
+      else if (command.flags & FLAG_WRITE) this.#changes.push({ db: db.index, args });
+    }
     if (this.#units === 0) this.flushChanges();
   }
 

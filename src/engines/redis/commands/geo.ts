@@ -1,7 +1,7 @@
 import type { Client } from "../client.js";
 import { decodePlace, distance, encodePlace, geohashOf, maxLatitude, maxLongitude } from "../data/geohash.js";
 import { formatLongDouble, longDoubleOf } from "../data/long-double.js";
-import { err, NULL_ARRAY, type Reply, SYNTAX } from "../protocol/reply.js";
+import { Double, err, NULL_ARRAY, type Reply, SYNTAX } from "../protocol/reply.js";
 import { double, zsetAt } from "./arguments.js";
 import { zadd } from "./zset.js";
 
@@ -32,8 +32,8 @@ export function unitAt(text: string): number {
 }
 
 /** A coordinate with up to 17 digits after the point. */
-export function coordinate(value: number): string {
-  return formatLongDouble(longDoubleOf(value));
+export function coordinate(value: number): Reply {
+  return new Double(value, formatLongDouble(longDoubleOf(value)));
 }
 
 /** A distance with four digits after the point. */

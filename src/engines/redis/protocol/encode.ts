@@ -58,7 +58,7 @@ export function encode(reply: Reply, resp: number): string {
   if (reply instanceof ErrorReply) return `-${line(reply.text)}\r\n`;
   if (reply instanceof Raw) return resp === 2 ? reply.resp2 : reply.resp3;
   if (reply instanceof Double) {
-    const text = formatDouble(reply.value);
+    const text = reply.text ?? formatDouble(reply.value);
     return resp === 2 ? encodeBulk(text) : `,${text}\r\n`;
   }
   if (reply instanceof ReplyMap) {

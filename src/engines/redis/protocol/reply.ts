@@ -22,8 +22,11 @@ export class ErrorReply {
 /** A floating-point number: RESP3's own type, a bulk string in RESP2. */
 export class Double {
   readonly value: number;
-  constructor(value: number) {
+  /** Its digits, where they are not the shortest ones. */
+  readonly text: string | undefined;
+  constructor(value: number, text?: string) {
     this.value = value;
+    this.text = text;
   }
 }
 
