@@ -164,7 +164,12 @@ export const expressions: fc.Arbitrary<unknown> = fc.letrec<{ any: unknown; leaf
       .tuple(fc.constantFrom("$trim", "$ltrim", "$rtrim"), tie("any"), fc.constantFrom(" ", "aX", "é"))
       .map(([name, input, chars]) => ({ [name]: { input, chars } })),
     fc
-      .tuple(fc.oneof(texts, tie("any")), texts, texts)
+      // An empty `find` would put the replacement between the bytes of a character.
+      .tuple(
+        fc.oneof(texts, tie("any")),
+        texts.filter((text) => text !== ""),
+        texts,
+      )
       .map(([input, find, replacement]) => ({ $replaceAll: { input, find, replacement } })),
     fc.tuple(fc.oneof(texts, tie("any")), small, small).map(([text, from, count]) => ({
       $substrCP: [text, from, count],
@@ -261,7 +266,12 @@ const stages: fc.Arbitrary<Document[]> = fc.oneof<fc.MaybeWeightedArbitrary<Docu
     .map(([$skip, $limit]) => [wholeOrder, { $skip }, { $limit }]),
   fc.constant([{ $count: "n" }]),
   paths.map((path) => [{ $facet: { all: [{ $sort: { [path]: -1, _id: 1 } }, { $limit: 2 }], n: [{ $count: "n" }] } }]),
-  fc.constant([{ $unionWith: { coll: "c", pipeline: [{ $match: { _id: 0 } }] } }]),
+  // With an _id of their own, so that a sort by _id stays a whole order.
+  fc
+    .integer({ min: 1000, max: 1_000_000 })
+    .map((id) => [
+      { $unionWith: { coll: "c", pipeline: [{ $match: { _id: 0 } }, { $set: { _id: { $add: ["$_id", id] } } }] } },
+    ]),
   fc
     .constantFrom<unknown[]>([0, 2, 5], [new Double(-1), Long.fromNumber(1), Decimal128.fromString("2.5"), 10])
     .map((boundaries) => [{ $bucket: { groupBy: "$_id", boundaries, default: "rest", output: { n: { $sum: 1 } } } }]),

@@ -5,6 +5,7 @@ import { readValue } from "../bson/doc.js";
 import { isNumber, toDouble } from "../bson/numbers.js";
 import { BsonType, int32At } from "../bson/raw.js";
 import { DateTime, UNDEFINED, type Value } from "../bson/values.js";
+import { mongoError } from "../errors.js";
 import type { BitsNode, ComparisonNode, InNode, RegexNode } from "./filter.js";
 import { integerPart } from "./parse-filter.js";
 import { compilePattern } from "./regex.js";
@@ -168,11 +169,22 @@ export function inLeaf(node: InNode): Leaf {
   );
 }
 
+/** How often a filter's pattern may reach the limit of one match before the filter ends: some seconds' worth. */
+const maxUndecided = 20;
+
 function regexTest(node: RegexNode): (value: Value | undefined) => boolean {
-  const regex = compilePattern(node.pattern, node.flags);
+  const pattern = compilePattern(node.pattern, node.flags);
+  let undecided = 0;
+  // As in MongoDB, a text at which the matching gives up does not match. There that takes little time; here it takes so
+  // much that a filter which gives up again and again is ended.
+  const matches = (text: string): boolean => {
+    const matched = pattern.test(text);
+    if (matched === undefined && ++undecided >= maxUndecided) throw mongoError(50, "operation exceeded time limit");
+    return matched === true;
+  };
   return (value) => {
-    if (typeof value === "string") return regex.test(value);
-    if (value instanceof BSONSymbol) return regex.test(value.value);
+    if (typeof value === "string") return matches(value);
+    if (value instanceof BSONSymbol) return matches(value.value);
     return value instanceof BSONRegExp && value.pattern === node.pattern && value.options === node.flags;
   };
 }

@@ -37,7 +37,7 @@ import {
   operator,
   pure,
   type Result,
-  ranged,
+  requireBetween,
   unary,
   variadic,
 } from "./expression.js";
@@ -161,6 +161,20 @@ function whole(rounding: "floor" | "ceiling"): (value: NumberValue) => Value {
 function quantizeToInteger(value: Decimal128, rounding: DecimalRounding): Decimal128 {
   const parts = unpack(value);
   return parts.special !== 0 || parts.exponent >= 0 ? value : quantize(value, 0, rounding);
+}
+
+/** The place is not even looked at where there is no number. */
+function rounding(name: "$round" | "$trunc", summary: string, mode: DecimalRounding): ExpressionOperator {
+  const round = rounder(name, mode);
+  return operator(name, summary, (argument, scope) => {
+    requireBetween(name, 1, 2, argument);
+    const operands = operandsOf(argument, scope);
+    const [number, place] = operands;
+    return pure(scope, operands, (root, vars) => {
+      const value = number!.evaluate(root, vars);
+      return isNullish(value) ? null : round([value, place?.evaluate(root, vars)], operands.length);
+    });
+  });
 }
 
 function rounder(name: "$round" | "$trunc", rounding: DecimalRounding): (operands: Result[], count: number) => Result {
@@ -326,7 +340,7 @@ export const arithmeticOperators: readonly ExpressionOperator[] = [
   binary("$mod", "What is left of a number after division by another.", modulo),
   multiply,
   binary("$pow", "A number to the power of another.", pow),
-  ranged("$round", "A number rounded to a place, half to even.", 1, 2, rounder("$round", "half-even")),
+  rounding("$round", "A number rounded to a place, half to even.", "half-even"),
   real(
     "$sqrt",
     "The square root of a number.",
@@ -335,5 +349,5 @@ export const arithmeticOperators: readonly ExpressionOperator[] = [
     notNegative(28714, "$sqrt's argument must be greater than or equal to 0"),
   ),
   binary("$subtract", "The difference of two numbers, two dates, or a date and milliseconds.", subtract),
-  ranged("$trunc", "A number cut off at a place.", 1, 2, rounder("$trunc", "down")),
+  rounding("$trunc", "A number cut off at a place.", "down"),
 ];

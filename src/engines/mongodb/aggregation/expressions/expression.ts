@@ -174,7 +174,7 @@ function requireExactly(name: string, expected: number, argument: Value): void {
   throw mongoError(16020, `Expression ${name} takes exactly ${expected} arguments. ${found} were passed in.`);
 }
 
-function requireBetween(name: string, least: number, most: number, argument: Value): void {
+export function requireBetween(name: string, least: number, most: number, argument: Value): void {
   const found = Array.isArray(argument) ? argument.length : 1;
   if (found >= least && found <= most) return;
   throw mongoError(
@@ -249,12 +249,19 @@ export function variadic(
   summary: string,
   run: (operands: Iterable<Result>) => Result,
   check?: (operands: readonly Expression[], scope: Scope) => void,
+  order: (operands: Expression[]) => Expression[] = (operands) => operands,
 ): ExpressionOperator {
   return operator(name, summary, (argument, scope) => {
-    const operands = operandsOf(argument, scope);
+    const operands = order(operandsOf(argument, scope));
     check?.(operands, scope);
     return pure(scope, operands, (root, vars) => run(lazily(operands, root, vars)));
   });
+}
+
+/** The order in which MongoDB evaluates the operands where they may be exchanged: constants behind the others. */
+export function constantsLast(operands: readonly Expression[]): Expression[] {
+  const isConstant = (each: Expression): boolean => each.constant !== undefined;
+  return [...operands.filter((each) => !isConstant(each)), ...operands.filter(isConstant)];
 }
 
 /** The named arguments of an operator; each error is what MongoDB says when the thing is wrong. */

@@ -4,6 +4,7 @@ import { type MongoError, mongoError } from "../../errors.js";
 import { ValueSet } from "../value-set.js";
 import {
   binary,
+  constantsLast,
   type Expression,
   type ExpressionOperator,
   isNullish,
@@ -143,7 +144,7 @@ export const setOperators: readonly ExpressionOperator[] = [
   ),
   binary("$setDifference", "The elements of the first set that are not in the second.", difference),
   variadic("$setEquals", "Whether sets have the same distinct elements.", equalSets, checkEqualSets),
-  variadic("$setIntersection", "The elements that all sets have.", intersection),
+  variadic("$setIntersection", "The elements that all sets have.", intersection, undefined, constantsLast),
   setIsSubset,
-  variadic("$setUnion", "The elements of all sets.", union),
+  variadic("$setUnion", "The elements of all sets.", union, undefined, constantsLast),
 ];

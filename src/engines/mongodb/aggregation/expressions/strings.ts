@@ -4,7 +4,7 @@ import { Doc, int32 } from "../../bson/doc.js";
 import { isNumber, toDouble } from "../../bson/numbers.js";
 import { DateTime, type Value } from "../../bson/values.js";
 import { MongoError, mongoError } from "../../errors.js";
-import { compilePattern } from "../../query/regex.js";
+import { compilePattern, type Pattern } from "../../query/regex.js";
 import { formatDate } from "../dates/format.js";
 import { utc } from "../dates/time-zone.js";
 import { toInt32 } from "../numeric.js";
@@ -237,10 +237,11 @@ function substrCP(operands: Result[]): Result {
 
 interface RegexRun {
   readonly text: string;
-  readonly regex: RegExp;
+  /** The match from an index on. */
+  readonly match: (from: number) => RegExpExecArray | null;
 }
 
-function compileRegex(name: string, pattern: string, options: string): RegExp {
+function compileRegex(name: string, pattern: string, options: string): Pattern {
   for (const option of options) {
     if (!"imsxu".includes(option)) throw mongoError(51108, `${name} invalid flag in regex options: ${option}`);
   }
@@ -283,12 +284,23 @@ function regexOperator(name: string, summary: string, run: (found: RegexRun | un
       if (!isNullish(text) && typeof text !== "string") {
         throw mongoError(51104, `${name} needs 'input' to be of type string`);
       }
-      return run(isNullish(text) || regex === undefined ? undefined : { text, regex });
+      if (isNullish(text) || regex === undefined) return run(undefined);
+      return run({
+        text,
+        match: (from) => {
+          const match = regex.exec(text, from);
+          if (match !== undefined) return match;
+          throw mongoError(
+            51156,
+            `Error occurred while executing the regular expression in ${name}. Result code: match limit exceeded`,
+          );
+        },
+      });
     });
   });
 }
 
-function regexOfOperands(name: string, pattern: Result, options: Result): RegExp | undefined {
+function regexOfOperands(name: string, pattern: Result, options: Result): Pattern | undefined {
   let flags = "";
   if (!isNullish(options)) {
     if (typeof options !== "string") throw mongoError(51106, `${name} needs 'options' to be of type string`);
@@ -314,17 +326,18 @@ function matchDocument(text: string, match: RegExpExecArray): Doc {
   );
 }
 
-function findAll({ text, regex }: RegexRun): Value[] {
+function findAll({ text, match }: RegexRun): Value[] {
   const all: Value[] = [];
-  regex.lastIndex = 0;
-  for (;;) {
-    const match = regex.exec(text);
-    if (match === null) return all;
-    // An empty match at the very end is not one for MongoDB.
-    if (match[0] === "" && match.index >= text.length) return all;
-    all.push(matchDocument(text, match));
-    if (match[0] === "") regex.lastIndex += text.codePointAt(match.index)! > 0xffff ? 2 : 1;
-  }
+  let at = 0;
+  // An empty match at the very end is not one for MongoDB, unless the text is empty too.
+  do {
+    const found = match(at);
+    if (found === null || (found[0] === "" && found.index >= text.length && text !== "")) return all;
+    all.push(matchDocument(text, found));
+    at = found.index + found[0].length;
+    if (found[0] === "") at += (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
+  } while (at < text.length);
+  return all;
 }
 
 function replacer(name: string, summary: string, replace: (text: string, find: string, by: string) => string) {
@@ -393,19 +406,17 @@ export const stringOperators: readonly ExpressionOperator[] = [
   ),
   trim("$ltrim", "A string without white space or given characters at its beginning.", true, false),
   regexOperator("$regexFind", "The first match of a regular expression, with its captures.", (run) => {
-    if (run === undefined) return null;
-    run.regex.lastIndex = 0;
-    const match = run.regex.exec(run.text);
-    return match === null ? null : matchDocument(run.text, match);
+    const match = run?.match(0) ?? null;
+    return match === null ? null : matchDocument(run!.text, match);
   }),
   regexOperator("$regexFindAll", "All matches of a regular expression.", (run) =>
     run === undefined ? [] : findAll(run),
   ),
-  regexOperator("$regexMatch", "Whether a regular expression matches.", (run) => {
-    if (run === undefined) return false;
-    run.regex.lastIndex = 0;
-    return run.regex.test(run.text);
-  }),
+  regexOperator(
+    "$regexMatch",
+    "Whether a regular expression matches.",
+    (run) => run !== undefined && run.match(0) !== null,
+  ),
   replacer("$replaceAll", "A string with all occurrences of another replaced.", replaceAll),
   replacer("$replaceOne", "A string with the first occurrence of another replaced.", replaceOne),
   trim("$rtrim", "A string without white space or given characters at its end.", false, true),
