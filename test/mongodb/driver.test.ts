@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -376,45 +375,4 @@ describe("data in a folder", () => {
     await two.close();
     await second.close();
   });
-
-  it("holds every acknowledged write when the process is killed", async () => {
-    const dataDir = newFolder();
-    const server = new URL("./killed-server.mjs", import.meta.url).pathname;
-    let acknowledged = 0;
-    let id = 0;
-    for (let round = 0; round < 2; round++) {
-      const child = spawn(process.execPath, [server, dataDir], { stdio: ["ignore", "pipe", "inherit"] });
-      const url = await new Promise<string>((resolve, reject) => {
-        child.stdout.once("data", (line: Buffer) => resolve(String(line).trim()));
-        child.once("exit", () => reject(new Error("the server ended")));
-      });
-      const writer = await MongoClient.connect(url, { serverSelectionTimeoutMS: 2000, retryWrites: false });
-      const things = writer.db("test").collection<{ _id: number; twice: number }>("things");
-      if (round === 0) await things.createIndex({ twice: 1 });
-      const known = new Set((await things.find().toArray()).map((each) => each._id));
-      expect(known.size).toBeGreaterThanOrEqual(acknowledged);
-      const byIndex = await things
-        .find({ twice: { $gte: 0 } })
-        .hint("twice_1")
-        .toArray();
-      expect(byIndex).toHaveLength(known.size);
-      let done = 0;
-      const work = Array.from({ length: 8 }, async () => {
-        for (;;) {
-          const mine = id++;
-          await things.insertOne({ _id: mine, twice: mine * 2 });
-          acknowledged++;
-          done++;
-          if (done === 150) child.kill("SIGKILL");
-        }
-      });
-      await Promise.allSettled(work);
-      await writer.close();
-    }
-    const last = await startMongodb({ dataDir });
-    const reader = await MongoClient.connect(last.url);
-    expect(await reader.db("test").collection("things").countDocuments()).toBeGreaterThanOrEqual(acknowledged);
-    await reader.close();
-    await last.close();
-  }, 60_000);
 });
