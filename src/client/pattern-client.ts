@@ -46,7 +46,8 @@ export function makeGetClient(
       options.consistency ?? pattern.consistency,
       (row) => (row === undefined ? 0 : 1),
       async () => {
-        await ready(context, options);
+        const waiting = context.ready(options);
+        if (waiting !== undefined) await waiting;
         return (await batcher.get(check(params), readCall(options)))?.record as Row | undefined;
       },
     );

@@ -86,7 +86,8 @@ export class MongoEntityStore implements EntityStore {
   async getMany(keys: readonly RecordData[], call: ReadCall): Promise<readonly (Versioned | undefined)[]> {
     using deadline = this.#requests.deadline(call);
     const compiled = this.#compiled ?? (await this.#compile(deadline));
-    if (keys.length === 1 || call.consistency === "strong") {
+    if (keys.length === 1) return [await this.#readOne(keys[0]!, compiled, call, deadline)];
+    if (call.consistency === "strong") {
       // A linearizable read names one document. Awaited here: leaving this function ends the deadline's timer.
       return await Promise.all(keys.map((key) => this.#readOne(key, compiled, call, deadline)));
     }

@@ -40,7 +40,7 @@ export interface RequestSettings {
 
 /** How long `bounded` may lag at least before secondaries may answer; MongoDB refuses smaller bounds. */
 const SMALLEST_STALENESS_MS = 90_000;
-const RAW_BATCH: CommandOptions = { fieldsAsRaw: { firstBatch: true } };
+const RAW_BATCH = { firstBatch: true };
 
 /** What is known of each client's servers, from the driver's own monitoring. */
 const topologies = new WeakMap<object, { current: TopologyLike | undefined }>();
@@ -79,7 +79,7 @@ export class Requests {
   readonly #db: DbLike;
   readonly #settings: RequestSettings;
   readonly #clock: Clock;
-  readonly #budget = new RetryBudget();
+  readonly #retryOptions: { readonly budget: RetryBudget; readonly clock: Clock };
   readonly #topology: { current: TopologyLike | undefined };
   #deployment: Deployment | undefined;
   #learning: Promise<Deployment> | undefined;
@@ -90,6 +90,7 @@ export class Requests {
     this.#db = db;
     this.#settings = settings;
     this.#clock = settings.clock ?? systemClock;
+    this.#retryOptions = { budget: new RetryBudget(), clock: this.#clock };
     this.#topology = watchTopology(db.client);
   }
 
@@ -148,37 +149,40 @@ export class Requests {
 
   /** Sends a command that changes nothing and has no level of its own (hello, listIndexes). */
   plain(command: Doc, collection: string, deadline: Deadline): Promise<Doc> {
-    return this.#retrying(deadline, Object.keys(command)[0] ?? "", collection, (signal) =>
+    return this.#retrying(deadline, operationOf(command), collection, (signal) =>
       sendCommand(this.#db, command, { signal }),
     );
   }
 
-  /** Sends a read at the call's level. Documents of the first batch come as bytes. */
+  /** Sends a read at the call's level; the command becomes its own. Documents of the first batch come as bytes. */
   async read(command: Doc, collection: string, call: ReadCall, deadline: Deadline): Promise<Doc> {
     const { values } = this.#deployment ?? (await this.deployment(deadline));
     const session = call.session as MongoSession | undefined;
     const { readConcern, readPreference } = this.#level(call, session, values);
-    const name = Object.keys(command)[0] ?? "";
-    return this.#retrying(deadline, name, collection, async (signal) => {
-      const full: Doc = { ...command, maxTimeMS: Math.max(1, Math.ceil(deadline.remainingMs())) };
-      if (readConcern !== undefined) full["readConcern"] = readConcern;
+    const name = operationOf(command);
+    if (readConcern !== undefined) command["readConcern"] = readConcern;
+    const reply = await this.#retrying(deadline, name, collection, (signal) => {
+      command["maxTimeMS"] = Math.max(1, Math.ceil(deadline.remainingMs()));
+      const options: CommandOptions =
+        readPreference === undefined
+          ? { fieldsAsRaw: RAW_BATCH, signal }
+          : { fieldsAsRaw: RAW_BATCH, signal, readPreference };
       const tell = call.consistency === "session" ? session?.clusterTimeToTell(values) : undefined;
-      const carrier = tell === undefined ? undefined : startDriverSession(this.#db);
-      carrier?.advanceClusterTime(tell as never);
-      const options: CommandOptions = {
-        ...RAW_BATCH,
-        signal,
-        ...(readPreference === undefined ? {} : { readPreference }),
-        ...(carrier === undefined ? {} : { session: carrier }),
-      };
-      try {
-        const reply = await sendCommand(this.#db, full, options);
-        session?.observe(reply);
-        return reply;
-      } finally {
-        if (carrier !== undefined) void carrier.endSession().catch(() => {});
-      }
+      return tell === undefined ? sendCommand(this.#db, command, options) : this.#telling(tell, command, options);
     });
+    session?.observe(reply);
+    return reply;
+  }
+
+  /** Sends a command on a driver session that tells the server a cluster time of another process. */
+  async #telling(clusterTime: object, command: Doc, options: CommandOptions): Promise<Doc> {
+    const carrier = startDriverSession(this.#db);
+    carrier.advanceClusterTime(clusterTime as never);
+    try {
+      return await sendCommand(this.#db, command, { ...options, session: carrier });
+    } finally {
+      void carrier.endSession().catch(() => {});
+    }
   }
 
   /** Read concern and read preference of a level (docs/guides/consistency.md). */
@@ -217,36 +221,29 @@ export class Requests {
   }
 
   /** One request with retries, for requests that change nothing. */
-  #retrying(
+  async #retrying(
     deadline: Deadline,
     operation: string,
     collection: string,
     send: (signal: AbortSignal) => Promise<Doc>,
   ): Promise<Doc> {
-    return retry(
-      async (attempt) => {
-        try {
-          return await this.#traced(operation, collection, attempt, undefined, () => deadline.run(send));
-        } catch (thrown) {
-          throw this.#explained(thrown, deadline);
-        }
-      },
-      (thrown) => verdictOf(failureOf((thrown as Explained).cause)),
-      deadline,
-      { budget: this.#budget, clock: this.#clock },
-    ).catch((thrown) => {
-      throw thrown instanceof Explained ? thrown.error : thrown;
-    });
+    try {
+      return await retry(
+        (attempt) => this.#traced(operation, collection, attempt, undefined, () => deadline.run(send)),
+        (thrown) => verdictOf(failureOf(thrown)),
+        deadline,
+        this.#retryOptions,
+      );
+    } catch (thrown) {
+      throw this.#explained(thrown, deadline);
+    }
   }
 
   /** A deadline that passed because no server answers says so. */
-  #explained(thrown: unknown, deadline: Deadline): Explained {
-    const failure = failureOf(thrown);
-    if (failure.error.code === "DEADLINE_EXCEEDED" && deadline.over) {
-      const error = unreachable(this.#topology.current, thrown);
-      if (error !== undefined) return new Explained(error, thrown);
-    }
-    return new Explained(failure.error, thrown);
+  #explained(thrown: unknown, deadline: Deadline): KeyfoldError {
+    const { error } = failureOf(thrown);
+    if (error.code !== "DEADLINE_EXCEEDED" || !deadline.over) return error;
+    return unreachable(this.#topology.current, thrown) ?? error;
   }
 
   #traced<T>(
@@ -294,7 +291,7 @@ export class Requests {
     const { exactResend, values } = this.#deployment ?? (await this.deployment(deadline));
     const session = call.session as MongoSession | undefined;
     const carrier = exactResend ? this.#takeSession() : undefined;
-    const name = Object.keys(command)[0] ?? "";
+    const name = operationOf(command);
     // An attempt that hears nothing is given up while there is time for another one.
     const attemptMs = Math.max(50, deadline.totalMs * 0.4);
     let mayHaveRun = false;
@@ -316,10 +313,7 @@ export class Requests {
           try {
             const answer = await this.#traced(name, collection, attempt, batch, () =>
               part.run((signal) =>
-                sendCommand(this.#db, full, {
-                  signal,
-                  ...(carrier === undefined ? {} : { session: carrier }),
-                }),
+                sendCommand(this.#db, full, carrier === undefined ? { signal } : { signal, session: carrier }),
               ),
             );
             const concern = answer["writeConcernError"] as Doc | undefined;
@@ -341,7 +335,7 @@ export class Requests {
           return verdictOf(failure);
         },
         deadline,
-        { budget: this.#budget, clock: this.#clock },
+        this.#retryOptions,
       );
       clean = true;
       session?.observe(reply);
@@ -358,8 +352,8 @@ export class Requests {
         // The server answered this very attempt with a refusal; what became of earlier ones is the caller's to settle.
         if (!(thrown instanceof KeyfoldError)) return { kind: "error", thrown, resent };
       }
-      const explained = this.#explained(thrown instanceof Unconcerned ? thrown.cause : thrown, deadline);
-      return { kind: "failed", error: explained.error, mayHaveRun };
+      const error = this.#explained(thrown instanceof Unconcerned ? thrown.cause : thrown, deadline);
+      return { kind: "failed", error, mayHaveRun };
     } finally {
       if (carrier !== undefined) this.#giveSession(carrier, clean);
     }
@@ -385,13 +379,10 @@ export class Requests {
   }
 }
 
-/** A mapped error beside the driver's own, which the retry layer judges. */
-class Explained extends Error {
-  readonly error: KeyfoldError;
-  constructor(error: KeyfoldError, cause: unknown) {
-    super(error.message, { cause });
-    this.error = error;
-  }
+/** A command's name: its first member. */
+function operationOf(command: Doc): string {
+  for (const name in command) return name;
+  return "";
 }
 
 /** The write was done, but not on as many servers as it must be: it may yet be rolled back. */

@@ -14,8 +14,13 @@ type Moment = LongValue;
  */
 export class MongoSession implements StoreSession {
   #operationTime: Moment | undefined;
-  /** The newest `$clusterTime` seen, with its signature; a server refuses times that it has not heard of. */
-  #clusterTime: { readonly time: Moment; readonly signature: Doc | undefined } | undefined;
+  /** The operation time as the driver takes it, made when it is first asked for. */
+  #after: unknown;
+  /**
+   * The newest `$clusterTime` seen, with its signature as the server sent it, or as a token holds it (`told`); a server
+   * refuses times that it has not heard of.
+   */
+  #clusterTime: { readonly time: Moment; readonly signature: Doc | undefined; readonly told: boolean } | undefined;
   /** The cluster time came with a token and has not been told to this process' connections yet. */
   #tellClusterTime = false;
 
@@ -25,9 +30,9 @@ export class MongoSession implements StoreSession {
 
   /** For `readConcern.afterClusterTime`. */
   afterClusterTime(values: BsonValues): unknown {
-    return this.#operationTime === undefined
-      ? undefined
-      : values.timestamp(this.#operationTime.low, this.#operationTime.high);
+    if (this.#operationTime === undefined) return undefined;
+    this.#after ??= values.timestamp(this.#operationTime.low, this.#operationTime.high);
+    return this.#after;
   }
 
   /** A `$clusterTime` that the driver must pass on before the first read of an adopted session. */
@@ -50,11 +55,13 @@ export class MongoSession implements StoreSession {
       (this.#operationTime === undefined || isLater(operationTime, this.#operationTime))
     ) {
       this.#operationTime = operationTime;
+      this.#after = undefined;
     }
     const told = reply["$clusterTime"] as { readonly clusterTime?: unknown; readonly signature?: Doc } | undefined;
     const time = momentOf(told?.clusterTime);
     if (time !== undefined && (this.#clusterTime === undefined || !isLater(this.#clusterTime.time, time))) {
-      this.#clusterTime = { time, signature: signatureData(told?.signature) };
+      // Kept as it came: every reply has one, and few sessions are ever asked for a token.
+      this.#clusterTime = { time, signature: told?.signature, told: true };
       this.#tellClusterTime = false;
     }
   }
@@ -64,7 +71,7 @@ export class MongoSession implements StoreSession {
       f: 1,
       o: this.#operationTime && [this.#operationTime.low, this.#operationTime.high],
       c: this.#clusterTime && [this.#clusterTime.time.low, this.#clusterTime.time.high],
-      s: this.#clusterTime?.signature,
+      s: this.#clusterTime?.told === true ? signatureData(this.#clusterTime.signature) : this.#clusterTime?.signature,
     };
     return toBase64Url(new TextEncoder().encode(JSON.stringify(data)));
   }
@@ -84,6 +91,7 @@ export class MongoSession implements StoreSession {
       this.#clusterTime = {
         time: clusterTime,
         signature: typeof data.s === "object" ? ((data.s ?? undefined) as Doc | undefined) : undefined,
+        told: false,
       };
       this.#tellClusterTime = true;
     }
