@@ -59,10 +59,14 @@ export class TopK<T> {
   readonly #heap: Keyed<T>[] = [];
   readonly #limit: number;
   readonly #compare: (a: Keyed<T>, b: Keyed<T>) => number;
+  readonly #sizeOf: ((item: T) => number) | undefined;
+  /** What the things that are kept take in memory, by `sizeOf`. */
+  bytes = 0;
 
-  constructor(limit: number, compare: (a: Keyed<T>, b: Keyed<T>) => number) {
+  constructor(limit: number, compare: (a: Keyed<T>, b: Keyed<T>) => number, sizeOf?: (item: T) => number) {
     this.#limit = limit;
     this.#compare = compare;
+    this.#sizeOf = sizeOf;
   }
 
   /** Offers a thing; tells whether it is among the first so far. */
@@ -70,10 +74,12 @@ export class TopK<T> {
     const heap = this.#heap;
     if (heap.length < this.#limit) {
       heap.push(entry);
+      if (this.#sizeOf !== undefined) this.bytes += this.#sizeOf(entry.item);
       this.#up(heap.length - 1);
       return true;
     }
     if (this.#limit === 0 || this.#compare(entry, heap[0]!) >= 0) return false;
+    if (this.#sizeOf !== undefined) this.bytes += this.#sizeOf(entry.item) - this.#sizeOf(heap[0]!.item);
     heap[0] = entry;
     this.#down();
     return true;

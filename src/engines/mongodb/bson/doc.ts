@@ -30,26 +30,24 @@ const indexedFrom = 17;
 export class Doc {
   // Public for the modules beside this one, which read raw bytes without going through a method per field.
   /** @internal the bytes while raw, else null */
-  bytes: Buffer | null = null;
+  bytes: Buffer | null;
   /** @internal where the document begins in `bytes` */
-  start = 0;
+  start: number;
   #keys: string[] | null;
   #values: Value[] | null;
   #index: Map<string, number> | null = null;
 
-  constructor() {
-    this.#keys = [];
-    this.#values = [];
+  /** An empty document; the arguments are for the makers below. */
+  constructor(bytes: Buffer | null = null, start = 0, keys?: string[], values?: Value[]) {
+    this.bytes = bytes;
+    this.start = start;
+    this.#keys = bytes === null ? (keys ?? []) : null;
+    this.#values = bytes === null ? (values ?? []) : null;
   }
 
   /** A view of validated bytes (validate.ts); the bytes must not change while the document lives. */
   static raw(bytes: Buffer, start = 0): Doc {
-    const doc = new Doc();
-    doc.bytes = bytes;
-    doc.start = start;
-    doc.#keys = null;
-    doc.#values = null;
-    return doc;
+    return new Doc(bytes, start);
   }
 
   /** A decoded document of these entries, in their order; a later value of the same name replaces an earlier one. */
@@ -61,10 +59,7 @@ export class Doc {
 
   /** A decoded document that takes over these two arrays; the names must be distinct. */
   static of(keys: string[], values: Value[]): Doc {
-    const doc = new Doc();
-    doc.#keys = keys;
-    doc.#values = values;
-    return doc;
+    return new Doc(null, 0, keys, values);
   }
 
   /** Whether nothing has been decoded yet. */

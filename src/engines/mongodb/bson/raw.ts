@@ -124,6 +124,11 @@ export function textAt(bytes: Buffer, start: number, end: number): string {
   return (bytes as unknown as DirectBuffer).utf8Slice(start, end);
 }
 
+/** Bytes between two offsets as a string of one character for each. */
+export function latin1At(bytes: Buffer, start: number, end: number): string {
+  return (bytes as unknown as DirectBuffer).latin1Slice(start, end);
+}
+
 // Field names come again and again: the last name of each hash is kept, so that reading one rarely makes a new string.
 const nameCache: (string | undefined)[] = new Array<string | undefined>(2048).fill(undefined);
 

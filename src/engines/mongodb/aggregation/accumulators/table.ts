@@ -189,9 +189,13 @@ function several(name: string, summary: string, begin: (n: number) => Gathering)
 
 function firstSeveral(n: number): Gathering {
   const values: Value[] = [];
+  let bytes = 0;
   return {
     add: (value) => {
-      if (values.length < n) values.push(value ?? null);
+      if (values.length >= n) return;
+      bytes += approximateBytes(value);
+      if (bytes > memoryLimitBytes) throw tooLarge("$firstN");
+      values.push(value ?? null);
     },
     result: () => values,
   };
@@ -199,11 +203,18 @@ function firstSeveral(n: number): Gathering {
 
 function lastSeveral(n: number): Gathering {
   let values: Value[] = [];
+  let bytes = 0;
   return {
     add: (value) => {
       values.push(value ?? null);
+      bytes += approximateBytes(value);
       // Cut rarely, so that each value moves once or twice at most.
-      if (values.length >= n * 2 + 16) values = values.slice(-n);
+      if (values.length >= n * 2 + 16) {
+        values = values.slice(-n);
+        bytes = 0;
+        for (const each of values) bytes += approximateBytes(each);
+      }
+      if (bytes > memoryLimitBytes * 2) throw tooLarge("$lastN");
     },
     result: () => values.slice(-n),
   };
@@ -212,11 +223,15 @@ function lastSeveral(n: number): Gathering {
 function extremeSeveral(sign: 1 | -1): (n: number) => Gathering {
   return (n) => {
     // Of equal values the later ones are kept.
-    const top = new TopK<Value>(n, (a, b) => compareValues(a.keys[0], b.keys[0]) * -sign || b.order - a.order);
+    const byValue = (a: Keyed<Value>, b: Keyed<Value>): number =>
+      compareValues(a.keys[0], b.keys[0]) * -sign || b.order - a.order;
+    const top = new TopK<Value>(n, byValue, approximateBytes);
     let order = 0;
     return {
       add: (value) => {
-        if (!isNullish(value)) top.offer({ item: value, keys: [value], order: order++ });
+        if (isNullish(value)) return;
+        top.offer({ item: value, keys: [value], order: order++ });
+        if (top.bytes > memoryLimitBytes) throw tooLarge(sign === 1 ? "$maxN" : "$minN");
       },
       result: () => top.sorted(),
     };
@@ -255,7 +270,7 @@ function ordered(name: "$top" | "$bottom" | "$topN" | "$bottomN", summary: strin
       return {
         begin: (id, vars) => {
           const limit = n === undefined ? 1 : readCount(n.evaluate(id, vars));
-          const top = new OrderedGathering(order, limit, bottom);
+          const top = new OrderedGathering(name, order, limit, bottom);
           return {
             add: (root, variables) => top.add(root, output.evaluate(root, variables) ?? null),
             result: () => (many ? top.values() : (top.values()[0] ?? null)),
@@ -268,19 +283,23 @@ function ordered(name: "$top" | "$bottom" | "$topN" | "$bottomN", summary: strin
 
 /** Keeps the first or last documents of a sort order, and answers them in that order. */
 class OrderedGathering {
+  readonly #name: string;
   readonly #by: StableOrder;
   readonly #top: TopK<Value>;
   readonly #reversed: boolean;
   #order = 0;
 
-  constructor(by: StableOrder, limit: number, bottom: boolean) {
+  constructor(name: string, by: StableOrder, limit: number, bottom: boolean) {
     this.#by = by;
     this.#reversed = bottom;
-    this.#top = new TopK<Value>(limit, bottom ? (a: Keyed<Value>, b: Keyed<Value>) => by.compare(b, a) : by.compare);
+    this.#name = name;
+    const compare = bottom ? (a: Keyed<Value>, b: Keyed<Value>) => by.compare(b, a) : by.compare;
+    this.#top = new TopK<Value>(limit, compare, approximateBytes);
   }
 
   add(root: Doc, output: Value): void {
     this.#top.offer({ item: output, keys: this.#by.keyOf(root), order: this.#order++ });
+    if (this.#top.bytes > memoryLimitBytes) throw tooLarge(this.#name);
   }
 
   values(): Value[] {

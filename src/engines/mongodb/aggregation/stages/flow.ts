@@ -98,10 +98,11 @@ export function sorting(spec: Doc, context: Pick<StageContext, "step">, most?: n
     *run(source) {
       let order = 0;
       if (most !== undefined && most <= 100_000) {
-        const top = new TopK<Doc>(most, compare);
+        const top = new TopK<Doc>(most, compare, approximateBytes);
         for (const doc of source) {
           context.step();
           top.offer(keyed(doc, order++));
+          if (top.bytes > stageLimitBytes) throw stageTooLarge("$sort");
         }
         yield* top.sorted();
         return;
@@ -178,10 +179,12 @@ const sample: StageDefinition = {
       name: "$sample",
       *run(source) {
         // Each document gets a random key; those with the smallest keys, in their order, are the sample.
-        const top = new TopK<Doc>(wanted, (a, b) => (a.keys[0] as number) - (b.keys[0] as number));
+        const byKey = (a: Keyed<Doc>, b: Keyed<Doc>): number => (a.keys[0] as number) - (b.keys[0] as number);
+        const top = new TopK<Doc>(wanted, byKey, approximateBytes);
         for (const doc of source) {
           context.step();
           top.offer({ item: doc, keys: [context.variables.random()], order: 0 });
+          if (top.bytes > stageLimitBytes) throw stageTooLarge("$sample");
         }
         yield* top.sorted();
       },

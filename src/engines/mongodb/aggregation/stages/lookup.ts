@@ -7,6 +7,7 @@ import { arrayIndex } from "../../query/path-walk.js";
 import { isNullish } from "../expressions/expression.js";
 import { parsePath } from "../expressions/field-path.js";
 import { bindVariables } from "../expressions/logic.js";
+import { approximateBytes, stageLimitBytes, stageTooLarge } from "../size.js";
 import { valueKey } from "../value-key.js";
 import type { InnerPipeline, StageContext, StageDefinition } from "./stage.js";
 import { withValueAt } from "./unwind.js";
@@ -191,7 +192,15 @@ function finder(options: LookupOptions, context: StageContext): () => (doc: Doc)
     let documents: Doc[] | undefined;
     // Read once: every document of the outer collection is compared with all of them.
     const all = () => {
-      documents ??= [...read()];
+      if (documents === undefined) {
+        documents = [];
+        let bytes = 0;
+        for (const foreign of read()) {
+          bytes += approximateBytes(foreign);
+          if (bytes > stageLimitBytes) throw stageTooLarge("$lookup");
+          documents.push(foreign);
+        }
+      }
       return documents;
     };
     let index: ForeignIndex | undefined;
