@@ -6,7 +6,6 @@
 export type { Adapter, ApplyProgress, DesignItem, DesignState, Position, RecordData } from "./adapters/port/adapter.js";
 export type { Capability } from "./adapters/port/capability.js";
 export type { Version } from "./adapters/port/outcome.js";
-export type { FieldSource, Mapping, SourceRow } from "./cli/load/mapping.js";
 export { type ApplyOptions, apply } from "./client/apply.js";
 export { type ConnectOptions, connect } from "./client/connect.js";
 export type {
@@ -41,6 +40,7 @@ export { decimal } from "./model/decimal.js";
 export type { EntityWorkload, ModelData, PatternWorkload } from "./model/description.js";
 export { type AnyEntity, type Entity, type EntitySpec, entity, type Schema } from "./model/entity.js";
 export { bytes, embed } from "./model/fields.js";
+export type { FieldSource, Mapping, SourceRow } from "./model/mapping.js";
 export { type AnyModel, defineModel, describe, isModel, type Model } from "./model/model.js";
 export type { Decimal } from "./model/names.js";
 export {

@@ -7,9 +7,9 @@ import { fileURLToPath } from "node:url";
 import { createJiti } from "jiti";
 import { KeyfoldError } from "../internal/errors.js";
 import type { EntityData, ModelData } from "../model/description.js";
+import type { MappingData } from "../model/mapping.js";
 import type { AnyModel } from "../model/model.js";
 import { isKeyfoldError, UsageError } from "./errors.js";
-import type { MappingData } from "./load/mapping.js";
 import { didYouMean } from "./suggest.js";
 
 /** What a model file exports. */

@@ -2,7 +2,7 @@
 
 import { KeyfoldError } from "../../internal/errors.js";
 import type { EntityData } from "../../model/description.js";
-import type { MappingData, SourceData, SourceRow } from "./mapping.js";
+import type { MappingData, SourceData, SourceRow } from "../../model/mapping.js";
 import { fromJson, type ReadText, textReader, ValueError } from "./values.js";
 
 export type RecordValue = Record<string, unknown>;
