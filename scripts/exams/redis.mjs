@@ -1,6 +1,7 @@
 // The exam of the embedded Redis engine: valkey's own Tcl suite against an external server, a fresh one for each file.
 // PATH is a checkout of github.com/valkey-io/valkey at tag 7.2.7, outside this repository; it needs tclsh, no build.
 import { spawn } from "node:child_process";
+import { stripVTControlCharacters } from "node:util";
 
 export const summary =
   "valkey 7.2.7: tests/unit and tests/unit/type in external mode, without slow, repl, save and debug";

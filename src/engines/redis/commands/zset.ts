@@ -268,6 +268,7 @@ function range(c: Client, a: string[], at: number, kind: By, direction: boolean 
       count = offset < 0 ? 0 : Math.max(0, count - offset);
       if (limit >= 0) count = Math.min(count, limit);
     }
+    if (count > 0 && store === undefined && !withScores) return zset.tree.members(first, count, reverse === true);
     if (count > 0) {
       zset.tree.walk(first, count, reverse === true, (member, score) => {
         if (store !== undefined) putScore(c, store, member, score);

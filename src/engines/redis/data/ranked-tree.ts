@@ -18,6 +18,9 @@ export class Leaf {
 class Inner {
   children: (Leaf | Inner)[] = [];
   counts: number[] = [];
+  /** For each child but the first a pair that is not after its first one, and after all of the children before it. */
+  scores: number[] = [];
+  members: string[] = [];
   parent: Inner | undefined = undefined;
 }
 
@@ -27,12 +30,6 @@ function countOf(node: Leaf | Inner): number {
   let sum = 0;
   for (const count of node.counts) sum += count;
   return sum;
-}
-
-function firstLeaf(node: Leaf | Inner): Leaf {
-  let at = node;
-  while (at instanceof Inner) at = at.children[0]!;
-  return at;
 }
 
 /** A place in the order; valid until the next change. */
@@ -54,15 +51,14 @@ export class RankedTree {
   #leafFor(score: number, member: string): Leaf {
     let node = this.#root;
     while (node instanceof Inner) {
-      const { children } = node;
+      const { children, scores, members } = node as Inner;
       let low = 0;
       let high = children.length - 1;
-      // The last child whose first pair is not after the wanted one.
+      // The last child that does not begin after the wanted pair.
       while (low < high) {
         const middle = (low + high + 1) >>> 1;
-        const leaf = firstLeaf(children[middle]!);
-        const s = leaf.scores[0]!;
-        if (s < score || (s === score && leaf.members[0]! <= member)) low = middle;
+        const s = scores[middle]!;
+        if (s < score || (s === score && members[middle]! <= member)) low = middle;
         else high = middle - 1;
       }
       node = children[low]!;
@@ -118,16 +114,18 @@ export class RankedTree {
     if (leaf.next !== undefined) leaf.next.previous = right;
     right.previous = leaf;
     leaf.next = right;
-    this.#attach(leaf, right);
+    this.#attach(leaf, right, right.scores[0]!, right.members[0]!);
   }
 
   /** Hangs a new right neighbour beside a node that was split. */
-  #attach(left: Leaf | Inner, right: Leaf | Inner): void {
+  #attach(left: Leaf | Inner, right: Leaf | Inner, score: number, member: string): void {
     let parent = left.parent;
     if (parent === undefined) {
       parent = new Inner();
       parent.children = [left, right];
       parent.counts = [countOf(left), countOf(right)];
+      parent.scores = [0, score];
+      parent.members = ["", member];
       left.parent = parent;
       right.parent = parent;
       this.#root = parent;
@@ -136,6 +134,8 @@ export class RankedTree {
     const at = parent.children.indexOf(left);
     parent.children.splice(at + 1, 0, right);
     parent.counts.splice(at + 1, 0, countOf(right));
+    parent.scores.splice(at + 1, 0, score);
+    parent.members.splice(at + 1, 0, member);
     parent.counts[at] = countOf(left);
     right.parent = parent;
     if (parent.children.length <= innerSize) return;
@@ -143,8 +143,10 @@ export class RankedTree {
     const half = innerSize >> 1;
     sibling.children = parent.children.splice(half);
     sibling.counts = parent.counts.splice(half);
+    sibling.scores = parent.scores.splice(half);
+    sibling.members = parent.members.splice(half);
     for (const child of sibling.children) child.parent = sibling;
-    this.#attach(parent, sibling);
+    this.#attach(parent, sibling, sibling.scores[0]!, sibling.members[0]!);
   }
 
   /** Takes out a pair that is there. */
@@ -174,6 +176,8 @@ export class RankedTree {
     const at = parent.children.indexOf(node);
     parent.children.splice(at, 1);
     parent.counts.splice(at, 1);
+    parent.scores.splice(at, 1);
+    parent.members.splice(at, 1);
     if (parent.children.length === 0) {
       if (parent.parent !== undefined) this.#detach(parent);
       else this.#root = new Leaf();
@@ -227,14 +231,13 @@ export class RankedTree {
     let node = this.#root;
     let rank = 0;
     while (node instanceof Inner) {
-      const { children, counts } = node;
+      const { children, counts, scores, members } = node as Inner;
       let low = 0;
       let high = children.length - 1;
-      // The last child whose first pair fails the test; the turn is in it, or at its end.
+      // The last child whose bound fails the test; the turn is in it, or at its beginning or end.
       while (low < high) {
         const middle = (low + high + 1) >>> 1;
-        const leaf = firstLeaf(children[middle]!);
-        if (test(leaf.scores[0]!, leaf.members[0]!)) high = middle - 1;
+        if (test(scores[middle]!, members[middle]!)) high = middle - 1;
         else low = middle;
       }
       for (let i = 0; i < low; i++) rank += counts[i]!;
@@ -263,6 +266,29 @@ export class RankedTree {
       node = node.children[i]!;
     }
     return { leaf: node, index: rest };
+  }
+
+  /** Up to `count` members from a rank on, upwards or downwards. */
+  members(rank: number, count: number, down: boolean): string[] {
+    const out: string[] = [];
+    if (count <= 0 || this.#size === 0) return out;
+    const place = this.at(rank);
+    let leaf: Leaf | undefined = place.leaf;
+    let { index } = place;
+    let left = count;
+    while (leaf !== undefined && left > 0) {
+      const { members } = leaf;
+      if (down) {
+        for (; index >= 0 && left > 0; index--, left--) out.push(members[index]!);
+        leaf = leaf.previous;
+        index = leaf === undefined ? 0 : leaf.members.length - 1;
+      } else {
+        for (; index < members.length && left > 0; index++, left--) out.push(members[index]!);
+        leaf = leaf.next;
+        index = 0;
+      }
+    }
+    return out;
   }
 
   /** Calls for up to `count` pairs from a rank on, upwards or downwards. */
