@@ -1,6 +1,7 @@
 import { Binary, Timestamp } from "bson";
 import type { Doc } from "../bson/doc.js";
-import { Doc as Document, int32 } from "../bson/doc.js";
+import { Doc as Document, decodeDoc, int32 } from "../bson/doc.js";
+import { BsonType, findElement, int32At, latin1At } from "../bson/raw.js";
 import { Deadline } from "../data/deadline.js";
 import { bsonTypeName } from "../data/language.js";
 import { badValue, failedToParse, mongoError, typeMismatch } from "../errors.js";
@@ -56,11 +57,10 @@ export function commandName(message: Message): string {
 
 /** Checks a request's outside: the command, its database, who asks, the fields, the generic arguments. */
 export function prepare(message: Message, client: Client, engine: Engine): CommandRequest {
-  const { body } = message;
   const name = commandName(message);
   let db = message.queryDb;
   if (db === undefined) {
-    const value = body.get("$db");
+    const value = message.body.get("$db");
     if (value === undefined) throw mongoError(40571, "OP_MSG requests require a $db argument");
     if (typeof value !== "string")
       throw typeMismatch(`BSON field '$db' is the wrong type '${bsonTypeName(value)}', expected type 'string'`);
@@ -87,11 +87,15 @@ export function prepare(message: Message, client: Client, engine: Engine): Comma
   let writeConcernError: Doc | undefined;
   let journaled = false;
   const known = command.fields === undefined ? undefined : fieldsOf(command);
-  const seen = new Set<string>();
-  for (const [field, value] of body) {
-    if (known !== undefined) {
-      if (seen.has(field)) throw mongoError(40413, `BSON field '${name}.${field}' is a duplicate field`);
-      seen.add(field);
+  // Decoded once: a command asks for a dozen fields, and each would be looked for in the bytes.
+  const body = message.body.bytes === null ? message.body : decodeDoc(message.body.bytes, message.body.start);
+  const fields = body.keys();
+  const values = body.values();
+  for (let at = 0; at < fields.length; at++) {
+    const field = fields[at]!;
+    const value = values[at]!;
+    if (known !== undefined && fields.indexOf(field) < at) {
+      throw mongoError(40413, `BSON field '${name}.${field}' is a duplicate field`);
     }
     if (!genericFields.has(field)) {
       if (known !== undefined && !known.has(field)) {
@@ -179,7 +183,17 @@ export function run(request: CommandRequest, engine: Engine): Reply | Promise<Re
   return command.run!(request, engine);
 }
 
+const idName = Buffer.from("id");
+
 function sessionId(value: unknown): string {
+  if (value instanceof Document && value.bytes !== null) {
+    const { bytes } = value;
+    const at = findElement(bytes, value.start, idName);
+    const uuid = at + 4;
+    if (at >= 0 && bytes[at] === BsonType.binary && bytes[uuid + 4] === 4) {
+      return latin1At(bytes, uuid + 5, uuid + 5 + int32At(bytes, uuid));
+    }
+  }
   const id = value instanceof Document ? value.get("id") : undefined;
   if (!(id instanceof Binary) || id.sub_type !== 4) {
     throw mongoError(40414, "BSON field 'OperationSessionInfo.lsid.id' is missing but a required field");

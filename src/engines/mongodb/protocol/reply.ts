@@ -17,6 +17,11 @@ export type Reply = Doc | CursorReply;
 
 const headBytes = 16;
 
+/** The element `id: 0`, an int64. */
+const noCursor = Buffer.from("\x12id\0\0\0\0\0\0\0\0\0", "latin1");
+/** The element `ok: 1`, a double, which ends all good replies. */
+const okOne = Buffer.from("\x01ok\0\0\0\0\0\0\0\xf0\x3f", "latin1");
+
 /** Writes replies into a buffer that is used again; what it hands out is a copy that nobody changes. */
 export class ReplyWriter {
   readonly #writer = new BsonWriter(64 * 1024);
@@ -36,11 +41,12 @@ export class ReplyWriter {
         writer.writeDoc(documents[i]!);
       }
       writer.close(batch);
-      writer.writeElement("id", reply.id);
+      if (reply.id === 0n) this.#raw(noCursor);
+      else writer.writeElement("id", reply.id);
       writer.writeElement("ns", reply.ns);
       writer.close(cursor);
     } else for (const [name, value] of reply) writer.writeElement(name, value);
-    writer.writeElement("ok", 1);
+    this.#raw(okOne);
     this.#raw(tail);
     writer.close(doc);
     if (writer.length - doc > maxDocumentBytes + 16 * 1024) {
@@ -97,7 +103,7 @@ export class ReplyWriter {
     const head = via === "msg" ? headBytes + 5 : headBytes + 20;
     writer.reserve(head);
     const { buffer } = writer;
-    buffer.fill(0, 0, head);
+    for (let i = 0; i < head; i++) buffer[i] = 0;
     this.#requestId = (this.#requestId + 1) & 0x7fffffff;
     writer.int32At(4, this.#requestId);
     writer.int32At(8, responseTo);
