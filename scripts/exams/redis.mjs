@@ -31,11 +31,7 @@ function runFile(from, port, file) {
     child.on("close", () => {
       clearTimeout(timer);
       // Colours are of no use here.
-      resolve(
-        Buffer.concat(chunks)
-          .toString("latin1")
-          .replaceAll(/\u001b\[[0-9;]*m/g, ""),
-      );
+      resolve(stripVTControlCharacters(Buffer.concat(chunks).toString("latin1")));
     });
   });
 }
