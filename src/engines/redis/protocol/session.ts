@@ -34,7 +34,8 @@ export class Session implements Transport {
     socket.on("drain", () => this.#drained());
     // A connection that breaks is no news to a server; "close" follows.
     socket.on("error", () => {});
-    socket.on("end", () => this.destroy());
+    // Who has said all may still read: what is answered already is sent.
+    socket.on("end", () => this.end());
     socket.on("close", () => this.#closed());
   }
 
