@@ -43,7 +43,8 @@ export function show(bytes: Uint8Array): string {
 
 /** A server by its URL, through the driver. */
 export async function connectTarget(url: string, database = "agreement"): Promise<Target> {
-  const client = new MongoClient(url, { raw: true, maxPoolSize: 4 });
+  // MongoDB cuts long error texts at a byte, which may lie inside a character; documents are checked by show().
+  const client = new MongoClient(url, { raw: true, maxPoolSize: 4, enableUtf8Validation: false });
   await client.connect();
   const db = client.db(database);
   const collection = db.collection("c") as Collection<Document>;
