@@ -3,8 +3,8 @@ import type { Condition } from "../../model/description.js";
 import { fieldAt } from "../../model/field.js";
 import type { MongoCollection } from "../../plan/mongodb/types.js";
 import type { BsonValues } from "./bson-values.js";
-import { compileEncoder } from "./codec.js";
 import type { Doc } from "./driver.js";
+import { compileEncoder } from "./encode.js";
 
 /** The filter of a write's conditions. */
 export function conditionFilter(

@@ -5,10 +5,12 @@ import type { MongoAggregate, MongoFind, MongoPatternPlan, MongoTopPlan } from "
 import type { Template } from "../../plan/template.js";
 import type { Explanation, PageCall, PageData, PatternStore, Position, RecordData } from "../port/adapter.js";
 import type { BsonValues } from "./bson-values.js";
-import { type Codec, readMember } from "./codec.js";
+import type { Codec } from "./codec.js";
+import { readMember } from "./decode.js";
 import type { Doc } from "./driver.js";
-import { firstBatch, isOpen, type MongoEntityStore } from "./entity-store.js";
+import type { MongoEntityStore } from "./entity-store.js";
 import { readable, statisticsOf } from "./explain.js";
+import { firstBatch, isOpen } from "./reply.js";
 import type { Requests } from "./requests.js";
 import { compileTemplate, type RequestInput } from "./template.js";
 

@@ -3,7 +3,7 @@ import { bucketEnd, bucketStart } from "../../model/bucket.js";
 import { isSlot, type RequestValue, type Template } from "../../plan/template.js";
 import type { Position, RecordData } from "../port/adapter.js";
 import type { BsonValues } from "./bson-values.js";
-import { compileEncoder, type Encode } from "./codec.js";
+import { compileEncoder, type Encode } from "./encode.js";
 
 /** What a call gives a request. */
 export interface RequestInput {
