@@ -3,6 +3,7 @@ import type { Finding } from "../finding.js";
 import type { UnservedPattern } from "../types.js";
 import { lintDocument } from "./lint-document.js";
 import { lintIndexes } from "./lint-indexes.js";
+import { lintLoad } from "./lint-load.js";
 import { lintPattern } from "./lint-patterns.js";
 import type { MongoCollection, MongoPatternPlan } from "./types.js";
 
@@ -27,7 +28,7 @@ export function lint(
     const collection = collections[entity.name];
     if (collection === undefined) continue;
     const view: CollectionView = { model, entity, workload: model.workload.entities[entity.name], collection };
-    findings.push(...lintDocument(view), ...lintIndexes(view));
+    findings.push(...lintDocument(view), ...lintLoad(view), ...lintIndexes(view));
   }
   for (const plan of Object.values(patterns)) {
     const pattern = model.patterns[plan.pattern];

@@ -305,6 +305,31 @@ describe("findings", () => {
   });
 });
 
+describe("the load on one key", () => {
+  const hot = (writesPerSecond: number, readsPerSecond: number) =>
+    planMongodb(
+      describeModel(
+        defineModel({
+          entities: { line },
+          patterns: { lineBySeq: get(line) },
+          workload: { line: { records: 1, writesPerSecond, hottestKeyShare: 0.2 }, lineBySeq: { readsPerSecond } },
+        }),
+      ),
+    ).findings.filter(({ code }) => code === "hot-key");
+
+  it("is no finding while one document bears it", () => {
+    expect(hot(5_000, 50_000)).toEqual([]);
+  });
+
+  it("is one above, with its numbers, for writes and for reads", () => {
+    const [writes] = hot(5_005, 0);
+    expect(writes).toMatchObject({ severity: "warning", subject: "line" });
+    expect(writes?.evidence).toMatch(/20 % of the load: about 1,001 writes and 0 reads a second/);
+    expect(writes?.fix).toMatch(/several records/);
+    expect(hot(0, 50_005)[0]?.fix).toMatch(/cache/);
+  });
+});
+
 describe("planFor", () => {
   it("refuses an engine that it does not know", () => {
     expect(() => planFor(describeModel(shop(1)), "oracle")).toThrow(
