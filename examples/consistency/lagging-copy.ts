@@ -1,5 +1,5 @@
 // Two addresses for one database: `primaryUrl` passes requests on to the engine; `copyUrl` answers from a copy that is
-// `lagMs` behind, as a secondary may be, or a primary that does not know yet that it is none. A read that asks for a state
+// behind by a lag, as a secondary may be, or a primary that does not know yet that it is none. A read that asks for a state
 // after a certain moment (`afterClusterTime`) waits at the copy until the copy has it, as MongoDB does.
 import { once } from "node:events";
 import { type AddressInfo, createConnection, createServer, type Server, type Socket } from "node:net";
@@ -9,7 +9,8 @@ import { BSON } from "mongodb";
 const writes = new Set(["insert", "update", "delete", "findAndModify", "create", "createIndexes"]);
 const reads = new Set(["find", "aggregate", "count", "distinct"]);
 
-export async function startLaggingCopy(lagMs: number) {
+/** @param lag milliseconds, or what a write waits for before the copy gets it */
+export async function startLaggingCopy(lag: number | (() => Promise<void>)) {
   const engines = { primary: await startEngines({ mongodb: true }), copy: await startEngines({ mongodb: true }) };
   const ports = { primary: engines.primary.mongodb.port, copy: engines.copy.mongodb.port };
   let copied = BSON.Timestamp.fromBits(0, 0) as BSON.Timestamp;
@@ -20,7 +21,7 @@ export async function startLaggingCopy(lagMs: number) {
     if (writes.has(commandOf(message).name)) {
       const time = bodyOf(reply)["operationTime"] as BSON.Timestamp;
       copying.push(
-        new Promise((resolve) => setTimeout(resolve, lagMs)).then(async () => {
+        (typeof lag === "number" ? new Promise((resolve) => setTimeout(resolve, lag)) : lag()).then(async () => {
           await upstream(ports.copy, message);
           copied = time;
         }),

