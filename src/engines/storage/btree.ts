@@ -1,11 +1,16 @@
 import type { Range } from "./store.js";
 
-/** Entries in a leaf or children of an inner node before it splits. 64 was the best of 16 … 256 for inserts and gets. */
+/**
+ * Entries in a leaf or children of an inner node before it splits. Of 16 … 256 the smaller ones make gets dearer; from 64
+ * on the difference is lost in the noise (bench/storage/btree.ts).
+ */
 const capacity = 64;
 
 interface Leaf<V> {
   readonly leaf: true;
   keys: string[];
+  /** {@link headOf} each key: a search looks at these, which lie side by side, and at few of the strings. */
+  heads: number[];
   values: V[];
   next: Leaf<V> | undefined;
   previous: Leaf<V> | undefined;
@@ -15,33 +20,57 @@ interface Inner<V> {
   readonly leaf: false;
   /** keys[i] is at most every key of children[i + 1] and greater than every key of children[i]. */
   keys: string[];
+  heads: number[];
   children: Node<V>[];
 }
 
 type Node<V> = Leaf<V> | Inner<V>;
 
+/**
+ * The first six bytes of a key as a number in the same order; keys that differ there need not be compared. The half keeps
+ * all of them doubles, so that an array holds the numbers themselves.
+ */
+function headOf(key: string): number {
+  const length = key.length;
+  const high =
+    ((length > 0 ? key.charCodeAt(0) : 0) << 16) |
+    ((length > 1 ? key.charCodeAt(1) : 0) << 8) |
+    (length > 2 ? key.charCodeAt(2) : 0);
+  const low =
+    ((length > 3 ? key.charCodeAt(3) : 0) << 16) |
+    ((length > 4 ? key.charCodeAt(4) : 0) << 8) |
+    (length > 5 ? key.charCodeAt(5) : 0);
+  return high * 0x1000000 + low + 0.5;
+}
+
 /** The first position in sorted `keys` whose key is at least `key`. */
-function lowerBound(keys: readonly string[], key: string): number {
+function lowerBound(heads: readonly number[], keys: readonly string[], head: number, key: string): number {
   let low = 0;
-  let high = keys.length;
+  let high = heads.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (keys[middle]! < key) low = middle + 1;
+    const other = heads[middle]!;
+    if (other < head || (other === head && keys[middle]! < key)) low = middle + 1;
     else high = middle;
   }
   return low;
 }
 
 /** The child of an inner node that holds `key`. */
-function childOf(keys: readonly string[], key: string): number {
+function childOf(heads: readonly number[], keys: readonly string[], head: number, key: string): number {
   let low = 0;
-  let high = keys.length;
+  let high = heads.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (keys[middle]! <= key) low = middle + 1;
+    const other = heads[middle]!;
+    if (other < head || (other === head && keys[middle]! <= key)) low = middle + 1;
     else high = middle;
   }
   return low;
+}
+
+function emptyLeaf<V>(): Leaf<V> {
+  return { leaf: true, keys: [], heads: [], values: [], next: undefined, previous: undefined };
 }
 
 /**
@@ -50,7 +79,7 @@ function childOf(keys: readonly string[], key: string): number {
  * merely sparse are left as they are.
  */
 export class BTree<V> {
-  #root: Node<V> = { leaf: true, keys: [], values: [], next: undefined, previous: undefined };
+  #root: Node<V> = emptyLeaf();
   #size = 0;
   /** Grows with every change of the tree's shape, so that walks know when their place is stale. */
   #version = 0;
@@ -59,30 +88,33 @@ export class BTree<V> {
     return this.#size;
   }
 
-  #leafOf(key: string): Leaf<V> {
+  #leafOf(head: number, key: string): Leaf<V> {
     let node = this.#root;
-    while (!node.leaf) node = node.children[childOf(node.keys, key)]!;
+    while (!node.leaf) node = node.children[childOf(node.heads, node.keys, head, key)]!;
     return node;
   }
 
   get(key: string): V | undefined {
-    const leaf = this.#leafOf(key);
-    const at = lowerBound(leaf.keys, key);
+    const head = headOf(key);
+    const leaf = this.#leafOf(head, key);
+    const at = lowerBound(leaf.heads, leaf.keys, head, key);
     return leaf.keys[at] === key ? leaf.values[at] : undefined;
   }
 
   has(key: string): boolean {
-    const leaf = this.#leafOf(key);
-    return leaf.keys[lowerBound(leaf.keys, key)] === key;
+    const head = headOf(key);
+    const leaf = this.#leafOf(head, key);
+    return leaf.keys[lowerBound(leaf.heads, leaf.keys, head, key)] === key;
   }
 
   /** Stores the value; returns the one that was there. */
   put(key: string, value: V): V | undefined {
+    const head = headOf(key);
     const path: Inner<V>[] = [];
     const places: number[] = [];
     let node = this.#root;
     while (!node.leaf) {
-      const at = childOf(node.keys, key);
+      const at = childOf(node.heads, node.keys, head, key);
       path.push(node);
       places.push(at);
       node = node.children[at]!;
@@ -91,15 +123,17 @@ export class BTree<V> {
     const count = keys.length;
     if (count === 0 || keys[count - 1]! < key) {
       keys.push(key);
+      node.heads.push(head);
       node.values.push(value);
     } else {
-      const at = lowerBound(keys, key);
+      const at = lowerBound(node.heads, keys, head, key);
       if (keys[at] === key) {
         const before = node.values[at];
         node.values[at] = value;
         return before;
       }
       keys.splice(at, 0, key);
+      node.heads.splice(at, 0, head);
       node.values.splice(at, 0, value);
     }
     this.#size++;
@@ -113,6 +147,7 @@ export class BTree<V> {
     const right: Leaf<V> = {
       leaf: true,
       keys: leaf.keys.splice(at),
+      heads: leaf.heads.splice(at),
       values: leaf.values.splice(at),
       next: leaf.next,
       previous: leaf,
@@ -126,10 +161,11 @@ export class BTree<V> {
     const parent = path.pop();
     const at = places.pop();
     if (parent === undefined || at === undefined) {
-      this.#root = { leaf: false, keys: [separator], children: [this.#root, child] };
+      this.#root = { leaf: false, keys: [separator], heads: [headOf(separator)], children: [this.#root, child] };
       return;
     }
     parent.keys.splice(at, 0, separator);
+    parent.heads.splice(at, 0, headOf(separator));
     parent.children.splice(at + 1, 0, child);
     if (parent.children.length <= capacity) return;
     const middle = appended ? capacity - 1 : capacity >>> 1;
@@ -137,27 +173,31 @@ export class BTree<V> {
     const right: Inner<V> = {
       leaf: false,
       keys: parent.keys.splice(middle + 1),
+      heads: parent.heads.splice(middle + 1),
       children: parent.children.splice(middle + 1),
     };
     parent.keys.pop();
+    parent.heads.pop();
     this.#insertChild(path, places, up, right, appended);
   }
 
   /** Removes the key; returns the value that was there. */
   delete(key: string): V | undefined {
+    const head = headOf(key);
     const path: Inner<V>[] = [];
     const places: number[] = [];
     let node = this.#root;
     while (!node.leaf) {
-      const at = childOf(node.keys, key);
+      const at = childOf(node.heads, node.keys, head, key);
       path.push(node);
       places.push(at);
       node = node.children[at]!;
     }
-    const at = lowerBound(node.keys, key);
+    const at = lowerBound(node.heads, node.keys, head, key);
     if (node.keys[at] !== key) return undefined;
     const before = node.values[at];
     node.keys.splice(at, 1);
+    node.heads.splice(at, 1);
     node.values.splice(at, 1);
     this.#size--;
     this.#version++;
@@ -173,13 +213,14 @@ export class BTree<V> {
       const at = places.pop()!;
       parent.children.splice(at, 1);
       parent.keys.splice(at === 0 ? 0 : at - 1, 1);
+      parent.heads.splice(at === 0 ? 0 : at - 1, 1);
       if (parent.children.length > 0 || path.length === 0) break;
     }
     for (;;) {
       const root: Node<V> = this.#root;
       if (root.leaf || root.children.length > 1) break;
       if (root.children.length === 1) this.#root = root.children[0]!;
-      else this.#root = { leaf: true, keys: [], values: [], next: undefined, previous: undefined };
+      else this.#root = emptyLeaf();
     }
   }
 
@@ -189,8 +230,9 @@ export class BTree<V> {
     let at = 0;
     if (from === undefined) leaf = this.#leftmost();
     else {
-      leaf = this.#leafOf(from);
-      at = lowerBound(leaf.keys, from);
+      const head = headOf(from);
+      leaf = this.#leafOf(head, from);
+      at = lowerBound(leaf.heads, leaf.keys, head, from);
     }
     if (at >= leaf.keys.length) {
       leaf = leaf.next;
@@ -218,14 +260,15 @@ export class BTree<V> {
   }
 
   count(range: Range, limit: number): number {
-    let leaf: Leaf<V> | undefined = range.from === undefined ? this.#leftmost() : this.#leafOf(range.from);
-    let at = range.from === undefined ? 0 : lowerBound(leaf.keys, range.from);
+    const place = range.from === undefined ? this.#places.start() : this.#places.seek(range.from);
+    let leaf: Leaf<V> | undefined = place.leaf;
+    let at = place.at;
     let count = 0;
     const to = range.to;
     while (leaf !== undefined && count < limit) {
       const keys: string[] = leaf.keys;
       if (to === undefined || (keys.length > 0 && keys[keys.length - 1]! < to)) count += keys.length - at;
-      else return Math.min(limit, count + Math.max(0, lowerBound(keys, to) - at));
+      else return Math.min(limit, count + Math.max(0, lowerBound(leaf.heads, keys, headOf(to), to) - at));
       leaf = leaf.next;
       at = 0;
     }
@@ -240,8 +283,9 @@ export class BTree<V> {
   readonly #places: Places<V> = {
     version: () => this.#version,
     seek: (key) => {
-      const leaf = this.#leafOf(key);
-      return { leaf, at: lowerBound(leaf.keys, key) };
+      const head = headOf(key);
+      const leaf = this.#leafOf(head, key);
+      return { leaf, at: lowerBound(leaf.heads, leaf.keys, head, key) };
     },
     start: () => ({ leaf: this.#leftmost(), at: 0 }),
     end: () => {
