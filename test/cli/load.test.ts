@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { generateLines } from "../../src/cli/demo/generate.js";
 import { folder, keyfold, MODEL, type Ran, server, start } from "./keyfold.js";
@@ -238,20 +239,23 @@ describe("load", () => {
     const [cut, whole] = [await applied(), await applied()];
     expect((await load(source, whole)).stdout).toContain('"inserted":6000');
     let before = -1;
+    const watching = new MongoClient(cut);
     for (let kill = 0; kill < 3; kill++) {
       const running = start(["load", MODEL, "line", source, "--to", cut, "--json", "--batch", "100"], { cwd: path });
       // Killed at different moments: when so many more records are there.
       while (running.child.exitCode === null) {
-        const [{ found } = { found: 0 }] = [{ found: await count(cut) }];
+        const found = await watching.db().collection("line").estimatedDocumentCount();
         if (found > before + 400) {
           before = found;
           break;
         }
+        await new Promise((resolve) => setTimeout(resolve, 10));
       }
       running.child.kill("SIGKILL");
       const ran = await running.ended;
       expect(ran.signal === "SIGKILL" || ran.code === 0).toBe(true);
     }
+    await watching.close();
     const last = await load(source, cut);
     expect(last.code, last.stderr).toBe(0);
     const counts = JSON.parse(last.stdout) as Record<string, number>;
@@ -263,17 +267,6 @@ describe("load", () => {
     expect((await load(source, cut)).stdout).toBe('{"read":6000,"inserted":0,"present":6000,"rejected":0}\n');
   }, 120_000);
 });
-
-/** How many records there are, positive quantities alone; quick, and enough to see a load move. */
-async function count(url: string): Promise<number> {
-  const { MongoClient } = await import("mongodb");
-  const client = new MongoClient(url);
-  try {
-    return await client.db().collection("line").estimatedDocumentCount();
-  } finally {
-    await client.close();
-  }
-}
 
 const json = { seq: 0, invoiceNo: "1", total: "1.500", at: "2010-12-01T08:26:00.000Z", country: "EIRE" };
 const PLAIN = `import { decimal, defineModel, entity, list } from "keyfold";

@@ -264,7 +264,7 @@ describe.skipIf(!there)(`the Online Retail data set${there ? "" : ` (skipped: ${
       expect(best).toEqual(answers.topStockCodes[kind]);
     }
     expect(Object.fromEntries(hits)).toEqual(answers.descriptionSearch.hits);
-  }, 180_000);
+  }, 400_000);
 });
 
 function pick(from: object, keys: readonly string[]): Record<string, unknown> {
