@@ -6,6 +6,7 @@ export type EngineStarter = (options: EngineOptions) => Promise<RunningEngine>;
 /** The embedded engines there are, each loaded only when it is started. A new engine is one line here. */
 export const engineStarters = {
   mongodb: async (options) => (await import("../engines/mongodb/server.js")).startMongodb(options),
+  redis: async (options) => (await import("../engines/redis/server.js")).startRedis(options),
 } as const satisfies Record<string, EngineStarter>;
 
 /** The name of an engine that can be started embedded. */
@@ -13,3 +14,6 @@ export type EngineName = keyof typeof engineStarters;
 
 /** All of them, in the order in which they are started and shown. */
 export const engineNames = Object.keys(engineStarters) as readonly EngineName[];
+
+/** Those that are started where nobody names any. Redis keeps no data in a folder yet, so it is started by name only. */
+export const startedUnasked: readonly EngineName[] = ["mongodb"];

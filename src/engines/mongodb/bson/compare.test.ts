@@ -45,7 +45,7 @@ describe("compareValues", () => {
       fc.property(values, values, values, (a, b, c) => {
         expect(Math.sign(compareValues(a, b)) + Math.sign(compareValues(b, a))).toBe(0);
         expect(compareValues(a, a)).toBe(0);
-        const [low, middle, high] = [a, b, c].sort(compareValues) as [Value, Value, Value];
+        const [low, middle, high] = ([a, b, c] as Value[]).sort(compareValues) as [Value, Value, Value];
         expect(compareValues(low, middle)).toBeLessThanOrEqual(0);
         expect(compareValues(middle, high)).toBeLessThanOrEqual(0);
         expect(compareValues(low, high)).toBeLessThanOrEqual(0);
