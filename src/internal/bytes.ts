@@ -1,5 +1,3 @@
-import { createHash } from "node:crypto";
-
 /** URL-safe base64 without padding. */
 export function toBase64Url(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64url");
@@ -9,11 +7,6 @@ export function toBase64Url(bytes: Uint8Array): string {
 export function fromBase64Url(text: string): Uint8Array | undefined {
   const bytes = Buffer.from(text, "base64url");
   return bytes.toString("base64url") === text ? new Uint8Array(bytes) : undefined;
-}
-
-/** First `length` hexadecimal digits of the SHA-256 of a text. */
-export function sha256Hex(text: string, length = 64): string {
-  return createHash("sha256").update(text).digest("hex").slice(0, length);
 }
 
 /** True when both hold the same bytes. */

@@ -140,17 +140,7 @@ export function invalidBson(message: string): MongoError {
   return new MongoError(22, "InvalidBSON", message);
 }
 
-/** 66 ImmutableField. */
-export function immutableField(message: string): MongoError {
-  return new MongoError(66, "ImmutableField", message);
-}
-
 /** 73 InvalidNamespace. */
 export function invalidNamespace(message: string): MongoError {
   return new MongoError(73, "InvalidNamespace", message);
-}
-
-/** 72 InvalidOptions. */
-export function invalidOptions(message: string): MongoError {
-  return new MongoError(72, "InvalidOptions", message);
 }

@@ -89,8 +89,6 @@ const minusInfinity = new Decimal128(Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 export const decimalNaN = nan;
 export const decimalInfinity = infinity;
 export const decimalMinusInfinity = minusInfinity;
-export const decimalZero: Decimal128 = packSmall(0, 0);
-
 function digitCount(coefficient: bigint): number {
   if (coefficient < 9007199254740992n) {
     const small = Number(coefficient);
@@ -214,11 +212,6 @@ export function negateDecimal(value: Decimal128): Decimal128 {
 
 export function absDecimal(value: Decimal128): Decimal128 {
   return value.bytes[15]! & 0x80 ? negateDecimal(value) : value;
-}
-
-/** Whether the sign bit is set (of -0 and -NaN too). */
-export function isNegativeDecimal(value: Decimal128): boolean {
-  return (value.bytes[15]! & 0x80) !== 0;
 }
 
 export function subtractDecimals(a: Decimal128, b: Decimal128): Decimal128 {

@@ -272,15 +272,8 @@ export function int32(value: number): Int32 {
   return value >= -256 && value < 1024 ? smallInts[value + 256]! : new Int32(value);
 }
 
-const doubleView = new DataView(new ArrayBuffer(8));
 const minKey = new MinKey();
 const maxKey = new MaxKey();
-
-/** The double whose bytes begin at `at`. */
-export function doubleAt(bytes: Buffer, at: number): number {
-  for (let i = 0; i < 8; i++) doubleView.setUint8(i, bytes[at + i]!);
-  return doubleView.getFloat64(0, true);
-}
 
 /** Decodes the value of an element whose type is `type` and whose value begins at `at`. */
 export function readValue(bytes: Buffer, type: number, at: number): Value {

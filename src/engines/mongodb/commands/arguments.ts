@@ -50,13 +50,6 @@ export function boolArgument(request: CommandRequest, field: string): boolean | 
   return number !== 0;
 }
 
-export function stringArgument(request: CommandRequest, field: string): string | undefined {
-  const value = request.body.get(field);
-  if (value === undefined || value === null) return undefined;
-  if (typeof value === "string") return value;
-  throw wrongType(request.command.name, field, value, "string");
-}
-
 /** A whole number of at least `least`. */
 export function countArgument(request: CommandRequest, field: string, least = 0): number | undefined {
   const value = request.body.get(field);

@@ -11,7 +11,6 @@ import { crc32c } from "./crc32c.js";
  */
 export const opReply = 1;
 export const opQuery = 2004;
-export const opCompressed = 2012;
 export const opMsg = 2013;
 
 /** What hello announces and what is enforced. */

@@ -248,8 +248,3 @@ export function bitsLeaf(node: BitsNode): Leaf {
     { arrays: false },
   );
 }
-
-/** A predicate over the whole array at a path. */
-export function arrayLeaf(test: (array: readonly Value[]) => boolean): Leaf {
-  return leaf((value) => Array.isArray(value) && test(value), { traverse: false, raw: () => false });
-}

@@ -68,14 +68,6 @@ export function compileFilter(filter: Doc, options: FilterOptions = {}): Matcher
   };
 }
 
-/**
- * Compiles conditions on one value, as `$pull` and `arrayFilters` use them: every path of the tree is empty or starts at
- * the value itself.
- */
-export function compileValueTest(tree: FilterNode, options: FilterOptions = {}): (value: Value) => boolean {
-  return valueTest(tree, options);
-}
-
 function compileNode(node: FilterNode, options: FilterOptions): Test {
   switch (node.kind) {
     case "and": {

@@ -114,18 +114,3 @@ export function formatDouble(value: number): string {
   const power = k + count - 1;
   return `${sign}${digits[0]}${count > 1 ? `.${digits.slice(1)}` : ""}e${power < 0 ? "-" : "+"}${Math.abs(power)}`;
 }
-
-/** C's `%.17g`, trailing zeros removed as the format does. */
-export function formatG17(value: number): string {
-  if (!Number.isFinite(value)) return Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf";
-  if (value === 0) return 1 / value < 0 ? "-0" : "0";
-  const [mantissa, exponent] = value.toExponential(16).split("e") as [string, string];
-  const power = Number(exponent);
-  if (power < -4 || power >= 17) {
-    const short = mantissa.includes(".") ? mantissa.replace(/\.?0+$/, "") : mantissa;
-    const size = Math.abs(power);
-    return `${short}e${power < 0 ? "-" : "+"}${size < 10 ? "0" : ""}${size}`;
-  }
-  const fixed = value.toFixed(Math.max(0, 16 - power));
-  return fixed.includes(".") ? fixed.replace(/\.?0+$/, "") : fixed;
-}

@@ -33,6 +33,11 @@ export class RdbReader {
     return at;
   }
 
+  /** Whether all bytes are read. */
+  get ended(): boolean {
+    return this.#at >= this.#data.length;
+  }
+
   byte(): number {
     return this.#data[this.#take(1)]!;
   }
