@@ -15,6 +15,8 @@ const { values, positionals } = parseArgs({
 const wanted = positionals.length > 0 ? positionals : ["client", "engine", "start-up", "load"];
 const rounds = values.quick ? { rounds: 3, warmup: 1 } : { rounds: 9, warmup: 2 };
 
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+
 const show = (comparison: Comparison) => console.log(render(comparison));
 
 console.log(

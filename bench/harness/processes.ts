@@ -21,6 +21,10 @@ export async function startServer(
   readUrl: (line: string) => string | undefined,
 ): Promise<ServerProcess> {
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
+  // A run that is cut short leaves no server behind.
+  const end = () => child.kill("SIGTERM");
+  process.once("exit", end);
+  child.once("exit", () => process.off("exit", end));
   const url = await firstUrl(child, readUrl);
   const pid = serverPid(child.pid!);
   return {

@@ -44,11 +44,13 @@ class Lane {
   #held: Buffer[] = [];
   #heldBytes = 0;
   #onReply: ((reply: Buffer) => void) | undefined;
+  #onClose: (() => void) | undefined;
 
   private constructor(socket: Socket) {
     this.#socket = socket;
     socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => this.#receive(chunk));
+    socket.on("close", () => this.#onClose?.());
   }
 
   static open(port: number): Promise<Lane> {
@@ -65,7 +67,7 @@ class Lane {
         if (frame === undefined) return resolve();
         this.#socket.write(frame);
       };
-      this.#socket.once("close", () => reject(new Error("the server closed the connection")));
+      this.#onClose = () => reject(new Error("the server closed the connection"));
       this.#onReply = (reply) => {
         if (!isOk(reply))
           return reject(new Error(`the server answered with an error: ${reply.toString("latin1", 21)}`));
@@ -76,7 +78,7 @@ class Lane {
   }
 
   close(): void {
-    this.#socket.removeAllListeners("close");
+    this.#onClose = undefined;
     this.#socket.destroy();
   }
 
