@@ -9,7 +9,6 @@ import {
   FLAG_MAY_REPLICATE,
   FLAG_NO_AUTH,
   FLAG_NO_MULTI,
-  FLAG_NOSCRIPT,
   FLAG_PROTECTED,
   FLAG_READONLY,
   FLAG_SKIP_MONITOR,
@@ -19,7 +18,7 @@ import {
 } from "./commands/spec.js";
 import { makeRoom } from "./data/eviction.js";
 import { feedMonitors } from "./info/monitor.js";
-import { ErrorReply, err, NO_REPLY, OUT_OF_MEMORY, QUEUED, type Reply } from "./protocol/reply.js";
+import { CountedError, ErrorReply, err, NO_REPLY, OUT_OF_MEMORY, QUEUED, type Reply } from "./protocol/reply.js";
 import type { RedisServer } from "./state.js";
 
 const NOAUTH = new ErrorReply("NOAUTH Authentication required.");
@@ -326,21 +325,6 @@ export function resumePaused(server: RedisServer): void {
 }
 
 /**
- * Runs a command from inside a script: looked up, its arguments counted, and refused where it may not be run there.
- * `client` is the script's own (see `Client.scripted`); the reply is a value, errors among them.
- */
-export function callFromScript(server: RedisServer, client: Client, args: string[]): Reply {
-  const command = lookup(server, args);
-  if (command instanceof ErrorReply) return new ErrorReply("ERR Unknown Redis command called from script");
-  if (!arityFits(command, args.length)) {
-    return err("Wrong number of args calling Redis command from script");
-  }
-  if (command.flags & FLAG_NOSCRIPT) return err("This Redis command is not allowed from script");
-  client.lastCommand = command;
-  return call(server, client, command, args);
-}
-
-/**
  * Runs a command and gives its reply: counts it, tells monitors and the slow log, propagates what it changed. This is
  * what connections, transactions and scripts alike use; checks of the client come before.
  */
@@ -375,7 +359,7 @@ export function call(server: RedisServer, client: Client, command: Command, args
   server.stats.commands++;
   if (reply instanceof ErrorReply) {
     stats.failed++;
-    countError(server, reply);
+    if (!(reply instanceof CountedError)) countError(server, reply);
   }
   if (server.config.latencyTracking) {
     stats.histogram ??= new Array<number>(32).fill(0);

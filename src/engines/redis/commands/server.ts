@@ -535,13 +535,3 @@ function protocolExample(kind: string): Reply {
       );
   }
 }
-
-/** Libraries of functions come with scripting; until then there are none to delete. */
-export function functionFlush(c: Client, a: string[]): Reply {
-  const mode = a[2]?.toUpperCase();
-  if (a.length > 3 || (mode !== undefined && mode !== "SYNC" && mode !== "ASYNC")) {
-    return err("FUNCTION FLUSH only supports SYNC|ASYNC option");
-  }
-  c.server.scripting?.reset();
-  return OK;
-}

@@ -19,6 +19,9 @@ export class ErrorReply {
   }
 }
 
+/** An error that is counted already, by the command inside a script that gave it. */
+export class CountedError extends ErrorReply {}
+
 /** A floating-point number: RESP3's own type, a bulk string in RESP2. */
 export class Double {
   readonly value: number;

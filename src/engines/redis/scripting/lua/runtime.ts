@@ -1,5 +1,14 @@
 import { numberText, parseNumber } from "./numbers.js";
-import { type Coroutine, first, LuaError, type LuaFunction, LuaTable, type LuaValue, typeName } from "./values.js";
+import {
+  type Coroutine,
+  first,
+  LuaError,
+  type LuaFunction,
+  LuaTable,
+  type LuaValue,
+  typeName,
+  Userdata,
+} from "./values.js";
 
 /** What an operation was written on, for messages: line and "local 'x'", "field 'y'", or nothing known. */
 export interface Site {
@@ -209,6 +218,7 @@ export class Machine {
       case "boolean":
         return String(value);
       default:
+        if (value instanceof Userdata) return value.shown;
         return `${typeName(value)}: 0x${addressOf(value as object)
           .toString(16)
           .padStart(14, "0")}`;
@@ -273,6 +283,9 @@ function addressOf(value: object): number {
 /** What pcall gives for something thrown in JavaScript: Lua's own error, or a machine limit as one. */
 export function errorValue(machine: Machine, thrown: unknown): LuaValue {
   if (thrown instanceof LuaError) return thrown.value;
-  if (thrown instanceof RangeError) return `${machine.chunk}:${machine.line}: stack overflow`;
+  if (thrown instanceof RangeError) {
+    const what = /call stack/.test(thrown.message) ? "stack overflow" : "not enough memory";
+    return `${machine.chunk}:${machine.line}: ${what}`;
+  }
   throw thrown;
 }

@@ -2,7 +2,7 @@
  * Lua values as JavaScript ones: nil is `undefined`, booleans and numbers (doubles in both languages) are themselves, a
  * string holds bytes (one character, 0–255, for each), tables are {@link LuaTable}, functions are {@link LuaFunction}.
  */
-export type LuaValue = undefined | boolean | number | string | LuaTable | LuaFunction | Coroutine;
+export type LuaValue = undefined | boolean | number | string | LuaTable | LuaFunction | Coroutine | Userdata;
 
 /** Takes its arguments one by one; returns one value plainly, and none or several as {@link Multi}. */
 export interface LuaFunction {
@@ -46,6 +46,14 @@ export class Coroutine {
   }
 }
 
+/** A value that scripts can only pass on and compare: `cjson.null`. */
+export class Userdata {
+  readonly shown: string;
+  constructor(shown: string) {
+    this.shown = shown;
+  }
+}
+
 /** An error on its way to the next pcall. */
 export class LuaError extends Error {
   readonly value: LuaValue;
@@ -62,7 +70,7 @@ export function typeName(value: LuaValue): string {
     case "function":
       return "function";
     case "object":
-      return value instanceof LuaTable ? "table" : "thread";
+      return value instanceof LuaTable ? "table" : value instanceof Userdata ? "userdata" : "thread";
     default:
       return typeof value;
   }
@@ -157,6 +165,15 @@ export class LuaTable {
       if (this.#values[place] !== undefined) return [this.#keys[place], this.#values[place]];
     }
     return undefined;
+  }
+
+  /** Visits all entries in traversal order; the visitor changes nothing. */
+  each(visit: (key: LuaValue, value: LuaValue) => void): void {
+    const { array } = this;
+    for (let at = 0; at < array.length; at++) if (array[at] !== undefined) visit(at + 1, array[at]);
+    for (let at = 0; at < this.#keys.length; at++) {
+      if (this.#values[at] !== undefined) visit(this.#keys[at], this.#values[at]);
+    }
   }
 
   /** Whether there is nothing in it. */
