@@ -218,8 +218,16 @@ function inject(server: RedisServer, client: Client, command: Command, args: str
   }
 }
 
+/** A command's flags; those of a script that declares its own in its first line (see {@link ScriptingPort}). */
+function declaredFlags(server: RedisServer, command: Command, args: readonly string[]): number {
+  const { flags } = command;
+  if (command.group !== "scripting" || !(flags & FLAG_MAY_REPLICATE)) return flags;
+  return server.scripting?.commandFlags(command, args) ?? flags;
+}
+
 function admit(server: RedisServer, client: Client, command: Command, args: string[]): void {
-  let { flags } = command;
+  // A script may say in its first line that it does not write.
+  let flags = declaredFlags(server, command, args);
   if (!client.authenticated && !(flags & FLAG_NO_AUTH)) {
     reject(client, command, NOAUTH);
     return;
@@ -276,7 +284,7 @@ function admit(server: RedisServer, client: Client, command: Command, args: stri
   if (queue !== undefined && !immediate.has(command.name)) {
     // A transaction that can no longer be run needs no memory for its commands.
     if (!client.queueFailed && !client.watchFailed) queue.push({ command, args });
-    client.queueFlags |= command.flags;
+    client.queueFlags |= flags;
     client.reply(QUEUED);
     return;
   }

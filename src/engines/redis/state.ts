@@ -28,6 +28,8 @@ export interface ServerOptions {
 export interface ScriptingPort {
   /** Drops scripts and functions. */
   reset(): void;
+  /** The flags of a call of a script that declares its own; undefined for those of the command. */
+  commandFlags(command: Command, args: readonly string[]): number | undefined;
   /** Lines of INFO's memory section: cached scripts, functions, libraries and the bytes they take. */
   info(): { scripts: number; functions: number; libraries: number; bytes: number };
 }
@@ -313,6 +315,3 @@ export class RedisServer {
     this.unpause();
   }
 }
-
-/** The reply of a call; for those who run commands from inside (transactions, scripts). */
-export type CallReply = Reply;

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { Client } from "../client.js";
+import { type Command, FLAG_DENYOOM, FLAG_MAY_REPLICATE, FLAG_WRITE } from "../commands/spec.js";
 import { makeRoom } from "../data/eviction.js";
 import { feedMonitors } from "../info/monitor.js";
 import { splitArguments } from "../protocol/inline.js";
@@ -97,6 +98,22 @@ export class Scripting implements ScriptingPort {
       libraries: this.libraries.libraries.size,
       bytes,
     };
+  }
+
+  commandFlags(command: Command, args: readonly string[]): number | undefined {
+    const text = args[1]!;
+    let flags: ScriptFlags | undefined;
+    if (command.name === "fcall") flags = this.libraries.functions.get(text.toLowerCase())?.flags;
+    else if (command.name === "evalsha") flags = this.bySha(text)?.flags;
+    else {
+      const head = text.startsWith("#!") ? shebang(text) : undefined;
+      flags = head instanceof ErrorReply ? undefined : head?.flags;
+    }
+    if (flags === undefined) return undefined;
+    let out = command.flags & ~(FLAG_WRITE | FLAG_DENYOOM | FLAG_MAY_REPLICATE);
+    if (!flags.noWrites) out |= FLAG_WRITE;
+    if (!flags.noWrites && !flags.allowOom) out |= FLAG_DENYOOM;
+    return out;
   }
 
   has(sha: string): boolean {
