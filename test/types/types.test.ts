@@ -65,7 +65,7 @@ describe("types", () => {
     const code = examples.map((example, index) => {
       // A pattern alone is a member of `patterns`; all else is a statement.
       const member = /^\w+: /.test(example);
-      const text = example.replace(/^export default /m, "").replace('import("./model.js")', "Promise.resolve({})");
+      const text = example.replace(/^export (default )?/m, "").replace('import("./model.js")', "Promise.resolve({})");
       return `export async function example${index}() {\n${member ? `defineModel({ entities: { line }, patterns: {\n${text}\n} });` : text}\n}`;
     });
     const file = path("examples.generated.ts");
@@ -82,7 +82,7 @@ describe("types", () => {
 /** What an example may take for granted: the imports, a model, its client. */
 const preamble = `import { z } from "zod";
 import * as keyfold from "../../src/index.js";
-import { bytes, type Client, connect, day, decimal, defineModel, describe, embed, entity, get, hour, isModel, isPlannedEngine, list, month, planFor, renderPlanJson, renderPlanText, search, top } from "../../src/index.js";
+import { apply, bytes, type Client, connect, day, decimal, defineModel, describe, embed, entity, get, hour, isModel, isPlannedEngine, list, type Mapping, month, planFor, renderPlanJson, renderPlanText, search, top } from "../../src/index.js";
 import { mongodb, type MongoDB } from "../../src/adapters/mongodb/index.js";
 import { planMongodb } from "../../src/plan/mongodb/plan.js";
 import type { MongoClient } from "mongodb";
@@ -91,8 +91,9 @@ import { shop } from "./use.js";
 declare const client: MongoClient;
 const db = client.db("shop");
 const record = (await shop.lineBySeq({ seq: 1 }))!;
-export const all = [keyfold, z, bytes, connect, day, decimal, describe, embed, entity, get, hour, isModel, isPlannedEngine, list, month, planFor, renderPlanJson, renderPlanText, search, top, mongodb, planMongodb, model, db, record];
-export type All = [Client<typeof model, MongoDB>];`;
+declare const multiply: (a: unknown, b: unknown) => keyfold.Decimal;
+export const all = [apply, multiply, keyfold, z, bytes, connect, day, decimal, describe, embed, entity, get, hour, isModel, isPlannedEngine, list, month, planFor, renderPlanJson, renderPlanText, search, top, mongodb, planMongodb, model, db, record];
+export type All = [Client<typeof model, MongoDB>, Mapping<typeof line>];`;
 
 /** The code of each `@example` in a folder's files. */
 function examplesOf(folder: string): string[] {
