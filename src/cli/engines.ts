@@ -7,6 +7,8 @@ export interface EngineFacts {
   readonly engine: string;
   /** Whether models can be planned for it and its databases opened; the others are only started by `dev`. */
   readonly modelled: boolean;
+  /** npm packages of the official driver, for the message that it is missing. */
+  readonly driver: string;
   readonly usualPort: number;
   /** Beginnings of its URLs, without "://". */
   readonly schemes: readonly string[];
@@ -15,11 +17,12 @@ export interface EngineFacts {
   readonly environment: (url: string) => Readonly<Record<string, string>>;
 }
 
-/** Engines that the commands can talk to. A new engine is one entry here and one in targets.ts. */
+/** Engines that the commands can talk to. A new engine is one entry here and one in target.ts. */
 export const engineFacts: readonly EngineFacts[] = [
   {
     engine: "mongodb",
     modelled: true,
+    driver: "mongodb",
     usualPort: 27017,
     schemes: ["mongodb", "mongodb+srv"],
     exampleUrl: "mongodb://127.0.0.1:27017/shop",
@@ -29,6 +32,7 @@ export const engineFacts: readonly EngineFacts[] = [
   {
     engine: "redis",
     modelled: false,
+    driver: "redis",
     usualPort: 6379,
     schemes: ["redis", "rediss"],
     exampleUrl: "redis://127.0.0.1:6379",

@@ -2,7 +2,7 @@
 
 import type { Adapter } from "../adapters/port/adapter.js";
 import { KeyfoldError } from "../internal/errors.js";
-import { engineOfUrl } from "./engines.js";
+import { type EngineFacts, engineOfUrl } from "./engines.js";
 import { isKeyfoldError, redact, UsageError } from "./errors.js";
 
 /** An open database. */
@@ -36,7 +36,7 @@ export async function openTarget(url: string, engine: string | undefined, option
   try {
     opened = await open(url);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ERR_MODULE_NOT_FOUND") throw noDriver(facts.engine, error);
+    if ((error as NodeJS.ErrnoException).code === "ERR_MODULE_NOT_FOUND") throw noDriver(facts, error);
     if (isKeyfoldError(error) && error.code === "INPUT_INVALID") {
       throw new UsageError(`${option}: ${error.message}`, error.fix ?? `Write it as in ${facts.exampleUrl}.`);
     }
@@ -45,9 +45,9 @@ export async function openTarget(url: string, engine: string | undefined, option
   return { engine: facts.engine, shownUrl: redact(url), adapter: opened.adapter, close: opened.close };
 }
 
-function noDriver(engine: string, error: unknown): KeyfoldError {
+function noDriver({ engine, driver }: EngineFacts, error: unknown): KeyfoldError {
   return new KeyfoldError("INPUT_INVALID", `the official driver of ${engine} is not installed`, {
     cause: error,
-    fix: `Install it beside keyfold: npm install ${engine}. Drivers are optional, so that nobody installs six of them.`,
+    fix: `Install it beside keyfold: npm install ${driver}. Drivers are optional, so that nobody installs six of them.`,
   });
 }

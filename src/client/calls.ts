@@ -14,8 +14,11 @@ export interface ClientContext {
   readonly deadlineMs: number;
   /** Lag of a `bounded` read that names none. */
   readonly maxStalenessMs: number;
-  /** Resolves when the design was checked; throws once the client is closed. */
-  ready(options: CallOptions): Promise<void> | undefined;
+  /**
+   * Resolves when the design was checked, for this pattern where one is named; undefined: it was. Throws once the
+   * client is closed.
+   */
+  ready(options: CallOptions, pattern?: string): Promise<void> | undefined;
 }
 
 /** The port's form of a call's options. */

@@ -96,10 +96,11 @@ function makeClient(shared: Shared, session: StoreSession, closeStore: () => Pro
     session,
     deadlineMs: shared.deadlineMs,
     maxStalenessMs: shared.maxStalenessMs,
-    ready(options) {
+    ready(options, pattern) {
       if (closed)
         throw new KeyfoldError("INPUT_INVALID", "This client was closed.", { fix: "Close it after its last call." });
-      return check.done ? undefined : check.wait(options.deadlineMs ?? shared.deadlineMs, options.signal);
+      if (check.passed(pattern)) return undefined;
+      return check.wait(options.deadlineMs ?? shared.deadlineMs, options.signal, pattern);
     },
   };
   const members: Record<string, unknown> = {};
@@ -160,14 +161,31 @@ function makeClient(shared: Shared, session: StoreSession, closeStore: () => Pro
 class DesignCheck {
   readonly #store: Store;
   #running: Promise<void> | undefined;
-  done: boolean;
+  #done: boolean;
+  /** What single patterns still wait for, as it was seen last. */
+  #waiting: readonly DesignItem[] = [];
 
   constructor(store: Store, wanted: boolean) {
     this.#store = store;
-    this.done = !wanted;
+    this.#done = !wanted;
   }
 
-  wait(deadlineMs: number, signal: CallOptions["signal"]): Promise<void> {
+  /** Whether nothing stands in the way of a call, or of this pattern. */
+  passed(pattern: string | undefined): boolean {
+    return this.#done && (this.#waiting.length === 0 || this.#waitingFor(pattern).length === 0);
+  }
+
+  #waitingFor(pattern: string | undefined): readonly DesignItem[] {
+    return pattern === undefined ? [] : this.#waiting.filter((item) => item.pattern === pattern);
+  }
+
+  async wait(deadlineMs: number, signal: CallOptions["signal"], pattern: string | undefined): Promise<void> {
+    await this.#look(deadlineMs, signal);
+    const waiting = this.#waitingFor(pattern);
+    if (waiting.length > 0) throw notReady(waiting);
+  }
+
+  #look(deadlineMs: number, signal: CallOptions["signal"]): Promise<void> {
     if (this.#running === undefined) {
       // Not bound to one caller's signal: others wait for the same answer.
       this.#running = this.#check(deadlineMs).finally(() => {
@@ -183,13 +201,19 @@ class DesignCheck {
 
   async #check(deadlineMs: number): Promise<void> {
     const state = await this.#store.inspect({ deadlineAt: Date.now() + deadlineMs });
-    if (!state.ready) throw notReady(state.items);
-    this.done = true;
+    const wrong = state.items.filter(unready);
+    const common = wrong.filter(({ pattern }) => pattern === undefined);
+    if (common.length > 0) throw notReady(common);
+    this.#waiting = wrong;
+    this.#done = true;
   }
 }
 
-function notReady(items: readonly DesignItem[]): KeyfoldError {
-  const wrong = items.filter(({ state }) => state === "missing" || state === "differs" || state === "building");
+function unready({ state }: DesignItem): boolean {
+  return state === "missing" || state === "differs" || state === "building";
+}
+
+function notReady(wrong: readonly DesignItem[]): KeyfoldError {
   const missing = wrong.filter(({ state }) => state !== "differs");
   const listed = wrong
     .slice(0, 5)

@@ -46,13 +46,13 @@ export function makeGetClient(
       options.consistency ?? pattern.consistency,
       (row) => (row === undefined ? 0 : 1),
       async () => {
-        const waiting = context.ready(options);
+        const waiting = context.ready(options, pattern.name);
         if (waiting !== undefined) await waiting;
         return (await batcher.get(check(params), readCall(options)))?.record as Row | undefined;
       },
     );
   const explain = async (params: Params, options: ReadOptions<Consistency> = {}): Promise<ExplainedRequest> => {
-    await ready(context, options);
+    await ready(context, options, pattern);
     return store.explain(check(params), { ...readCall(options), limit: 1 });
   };
   return Object.assign(call, { explain });
@@ -101,7 +101,7 @@ export function makeListClient(
       consistency,
       (found) => found.items.length,
       async () => {
-        await ready(context, options);
+        await ready(context, options, pattern);
         const checked = check(params);
         const { rows, next } = await store.page(checked, pageCall(checked, options));
         const cursor =
@@ -123,7 +123,7 @@ export function makeListClient(
   }
 
   const explain = async (params: Params, options: ListOptions<Consistency> = {}): Promise<ExplainedRequest> => {
-    await ready(context, options);
+    await ready(context, options, pattern);
     const checked = check(params);
     return store.explain(checked, pageCall(checked, options));
   };
@@ -138,8 +138,8 @@ export function makeUnserved(why: string): AnyListClient {
   return Object.assign(fail, { each: fail, explain: fail });
 }
 
-async function ready(context: ClientContext, options: CallOptions): Promise<void> {
-  const waiting = context.ready(options);
+async function ready(context: ClientContext, options: CallOptions, pattern: PatternData): Promise<void> {
+  const waiting = context.ready(options, pattern.name);
   if (waiting !== undefined) await waiting;
 }
 

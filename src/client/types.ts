@@ -128,6 +128,8 @@ export interface ExplainedRequest {
   readonly keysExamined: number | undefined;
   readonly documentsExamined: number | undefined;
   readonly rows: number | undefined;
+  /** Capacity that the engine says it took, where it counts in units. */
+  readonly units?: number;
   readonly raw: unknown;
 }
 

@@ -15,3 +15,10 @@ export interface Finding {
   /** What to do, in one sentence. */
   readonly fix: string;
 }
+
+const rankOf: { readonly [S in Severity]: number } = { error: 0, warning: 1, info: 2 };
+
+/** Errors first, then warnings, then what is good to know; each in the order in which they were found. */
+export function worstFirst(findings: readonly Finding[]): readonly Finding[] {
+  return findings.toSorted((a, b) => rankOf[a.severity] - rankOf[b.severity]);
+}

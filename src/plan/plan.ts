@@ -3,18 +3,30 @@ import type { ModelData } from "../model/description.js";
 import { stableJson } from "./design.js";
 import { mongodbCapability } from "./mongodb/capability.js";
 import { planMongodb } from "./mongodb/plan.js";
-import { renderMongodb } from "./mongodb/render.js";
+import { renderGrants, renderMongodb } from "./mongodb/render.js";
 import type { CapabilityData, Plan, PlannedEngine } from "./types.js";
 
+/** What there is for one engine. */
+interface Planner<P extends Plan> {
+  readonly capability: CapabilityData;
+  readonly plan: (model: ModelData) => P;
+  readonly render: (plan: P) => string;
+  /**
+   * Texts that other tools take, by name. `grants`, which every engine has: the least rights. `place` is what they are
+   * made for: the name of a database, a keyspace or a table.
+   */
+  readonly documents: { readonly grants: PlanDocument<P>; readonly [name: string]: PlanDocument<P> };
+}
+type PlanDocument<P extends Plan> = (plan: P, place: string) => string;
+
 /** What there is for each engine: one entry per engine, and no other place that names them. */
-const planners: {
-  readonly [E in PlannedEngine]: {
-    readonly capability: CapabilityData;
-    readonly plan: (model: ModelData) => Extract<Plan, { engine: E }>;
-    readonly render: (plan: Extract<Plan, { engine: E }>) => string;
-  };
-} = {
-  mongodb: { capability: mongodbCapability, plan: planMongodb, render: renderMongodb },
+const planners: { readonly [E in PlannedEngine]: Planner<Extract<Plan, { engine: E }>> } = {
+  mongodb: {
+    capability: mongodbCapability,
+    plan: planMongodb,
+    render: renderMongodb,
+    documents: { grants: (plan, database) => renderGrants(plan.grants, database) },
+  },
 };
 
 /** Engines that a plan can be made for. */
@@ -73,4 +85,27 @@ export function renderPlanText(plan: Plan): string {
  */
 export function renderPlanJson(plan: Plan): string {
   return `${stableJson(plan, 2)}\n`;
+}
+
+/** Names of the documents that `planDocument` makes for an engine. */
+export function planDocuments(engine: PlannedEngine): readonly string[] {
+  return Object.keys(planners[engine].documents);
+}
+
+/**
+ * A text that another tool takes: `grants`, the least rights as the engine's own statements, or what else
+ * `planDocuments` lists.
+ *
+ * @param place name of the database, keyspace or table that it is made for
+ * @throws KeyfoldError `INPUT_INVALID` for a document that the engine does not have.
+ */
+export function planDocument(plan: Plan, name: string, place: string): string {
+  const { documents } = planners[plan.engine];
+  const make = Object.hasOwn(documents, name) ? documents[name] : undefined;
+  if (make === undefined) {
+    throw new KeyfoldError("INPUT_INVALID", `There is no document ${JSON.stringify(name)} for ${plan.engine}.`, {
+      fix: `Use one of ${Object.keys(documents).join(", ")}.`,
+    });
+  }
+  return make(plan, place);
 }

@@ -17,7 +17,17 @@ export interface PlanFacts {
    * Cursors are bound to it. Workload numbers do not change it.
    */
   readonly design: string;
+  /** By pattern name; each engine's own kinds of plans. */
+  readonly patterns: { readonly [pattern: string]: PlannedPattern };
+  /** The least rights that the client needs to run, and that `apply` needs, in the engine's own form. */
+  readonly grants: unknown;
   readonly findings: readonly Finding[];
+}
+
+/** What every engine's plan of a pattern has. */
+export interface PlannedPattern {
+  readonly kind: string;
+  readonly pattern: string;
 }
 
 /** What an engine can serve: pattern kind → consistency levels, strongest first. A kind left out is not served. */
@@ -27,7 +37,7 @@ export interface CapabilityData {
 }
 
 /** A pattern that the engine cannot serve, and why; it stands in the plan in the pattern's place. */
-export interface UnservedPattern {
+export interface UnservedPattern extends PlannedPattern {
   readonly kind: "unserved";
   readonly pattern: string;
   /** The sentence that the type error and the run-time error say. */

@@ -14,10 +14,11 @@ import type {
   StoreSession,
 } from "../port/adapter.js";
 import type { MongoDB } from "../port/capability.js";
+import { isServed, noPattern } from "../port/unserved.js";
 import { MongoDesign } from "./design.js";
 import type { DbLike } from "./driver.js";
 import { MongoEntityStore } from "./entity-store.js";
-import { isServed, MongoPatternStore, unserved } from "./pattern-store.js";
+import { MongoPatternStore } from "./pattern-store.js";
 import { Requests } from "./requests.js";
 import { MongoSession } from "./session.js";
 
@@ -83,9 +84,7 @@ class MongoStore implements Store {
   pattern(name: string): PatternStore {
     const store = this.#patterns.get(name);
     if (store !== undefined) return store;
-    const plan = this.plan.patterns[name];
-    if (plan?.kind === "unserved") throw unserved(plan.why);
-    throw new KeyfoldError("INPUT_INVALID", `The model has no pattern ${name}.`);
+    throw noPattern(this.plan.patterns[name], name);
   }
 
   inspect(call: Call): Promise<DesignState> {

@@ -3,9 +3,9 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Field, Fields } from "../../model/field.js";
 import type { MongoCollection } from "../../plan/mongodb/types.js";
+import { sameRecord } from "../port/same-record.js";
 import { bsonValues } from "./bson-values.js";
 import { compileCodec } from "./codec.js";
-import { sameRecord } from "./same-record.js";
 
 const wellFormed = (each: string) => !/\p{Surrogate}/u.test(each);
 const facts = { optional: false, nullable: false };

@@ -1,10 +1,9 @@
 import type { Deadline } from "../../internal/deadline.js";
 import type { ConditionalCall, RecordData } from "../port/adapter.js";
-import type { WriteOutcome } from "../port/outcome.js";
+import { failed, MAX_RACES, notApplied, raced, unknown, type WriteOutcome } from "../port/outcome.js";
 import type { StoredDocument } from "./codec.js";
 import { conditionFilter } from "./conditions.js";
 import { failureOf, serverError } from "./errors.js";
-import { failed, MAX_RACES, notApplied, raced, unknown } from "./outcomes.js";
 import { asNumber, writeErrors } from "./reply.js";
 import { recordQuery, runWrite, type StoredEntity, storedUnder } from "./write.js";
 
@@ -68,6 +67,6 @@ export async function deleteOne(
       if (conditions.length > 0 && (exactResend || stored.version === ifVersion))
         return notApplied("condition", stored.version);
     }
-    return raced(entity.collection);
+    return raced(entity.collection.entity);
   });
 }

@@ -1,13 +1,13 @@
 import type { Deadline } from "../../internal/deadline.js";
 import { KeyfoldError } from "../../internal/errors.js";
 import type { RecordData, WriteCall } from "../port/adapter.js";
-import type { WriteOutcome } from "../port/outcome.js";
+import { failed, unknown, type WriteOutcome } from "../port/outcome.js";
 import type { StoredDocument } from "./codec.js";
 import { checkSize } from "./document-size.js";
 import type { Doc } from "./driver.js";
 import { duplicateOf, failureOf, serverError } from "./errors.js";
 import { compareStored, insertOne } from "./insert.js";
-import { failed, fieldsOf, unknown } from "./outcomes.js";
+import { fieldsOf } from "./outcomes.js";
 import { KEYS_PER_READ, readChunk } from "./read-records.js";
 import { asNumber, isKey, writeErrors } from "./reply.js";
 import { attemptsOf, type StoredEntity, settleCall, type Write } from "./write.js";

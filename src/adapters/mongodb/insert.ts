@@ -1,14 +1,14 @@
 import type { Deadline } from "../../internal/deadline.js";
 import type { RecordData, WriteCall } from "../port/adapter.js";
-import type { WriteOutcome } from "../port/outcome.js";
+import { failed, MAX_RACES, raced, unknown, type WriteOutcome } from "../port/outcome.js";
+import { sameRecord } from "../port/same-record.js";
 import { type StoredDocument, WRITES } from "./codec.js";
 import { checkSize } from "./document-size.js";
 import type { Doc } from "./driver.js";
 import { duplicateOf, failureOf, serverError } from "./errors.js";
-import { failed, fieldsOf, MAX_RACES, raced, unknown } from "./outcomes.js";
+import { fieldsOf } from "./outcomes.js";
 import { isKey, writeErrors } from "./reply.js";
 import type { WriteReply } from "./requests.js";
-import { sameRecord } from "./same-record.js";
 import { runWrite, type StoredEntity, storedUnder, type Write } from "./write.js";
 
 /** Inserts one record; where its key is taken, what is stored there decides. */
@@ -29,7 +29,7 @@ export async function insertOne(
       const outcome = await refused(error, record, write, entity, result.resent);
       if (outcome !== undefined) return outcome;
     }
-    return raced(entity.collection);
+    return raced(entity.collection.entity);
   });
 }
 
@@ -87,7 +87,7 @@ async function unanswered(
   if (result.kind === "error") {
     if (duplicateOf(result.thrown) === undefined) return failed(failureOf(result.thrown).error);
     const outcome = await refused(result.thrown as Doc, record, write, entity, result.resent);
-    return outcome ?? raced(entity.collection);
+    return outcome ?? raced(entity.collection.entity);
   }
   if (!result.mayHaveRun) return failed(result.error);
   const stored = await storedUnder(record, write, entity).catch(() => undefined);

@@ -1,14 +1,14 @@
 import type { Deadline } from "../../internal/deadline.js";
 import { KeyfoldError } from "../../internal/errors.js";
 import type { Changes, ConditionalCall, RecordData } from "../port/adapter.js";
-import type { WriteOutcome } from "../port/outcome.js";
+import { failed, MAX_RACES, notApplied, raced, unknown, type WriteOutcome } from "../port/outcome.js";
 import { type StoredDocument, WRITES } from "./codec.js";
 import { conditionFilter } from "./conditions.js";
 import { byteLength, checkSize, MAX_DOCUMENT_BYTES, tooLarge } from "./document-size.js";
 import type { Doc } from "./driver.js";
 import { duplicateOf, failureOf } from "./errors.js";
 import { encoderOf, pathOf, roomFor } from "./increment.js";
-import { failed, fieldsOf, MAX_RACES, notApplied, raced, unknown } from "./outcomes.js";
+import { fieldsOf } from "./outcomes.js";
 import { asNumber, isKey } from "./reply.js";
 import { recordQuery, runWrite, type StoredEntity, storedUnder, type Write } from "./write.js";
 
@@ -155,5 +155,5 @@ async function modify(
     if (conditions.length > 0 || guards.length > 0) return notApplied("condition", stored.version);
     // It matched nothing, and now it would: another writer was between.
   }
-  return raced(entity.collection);
+  return raced(entity.collection.entity);
 }

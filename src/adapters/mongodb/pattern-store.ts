@@ -1,18 +1,18 @@
 import type { Deadline } from "../../internal/deadline.js";
-import { KeyfoldError } from "../../internal/errors.js";
 import type { Field } from "../../model/field.js";
 import type { MongoAggregate, MongoFind, MongoPatternPlan, MongoTopPlan } from "../../plan/mongodb/types.js";
 import type { Template } from "../../plan/template.js";
 import type { Explanation, PageCall, PageData, PatternStore, Position, RecordData } from "../port/adapter.js";
+import { compileTemplate, type RequestInput, type TemplateCodec } from "../port/template.js";
 import type { BsonValues } from "./bson-values.js";
 import type { Codec } from "./codec.js";
 import { readMember } from "./decode.js";
 import type { Doc } from "./driver.js";
+import { compileEncoder } from "./encode.js";
 import type { MongoEntityStore } from "./entity-store.js";
 import { readable, statisticsOf } from "./explain.js";
 import { firstBatch, isOpen } from "./reply.js";
 import type { Requests } from "./requests.js";
-import { compileTemplate, type RequestInput } from "./template.js";
 
 /** Makes the command of a call. */
 type MakeCommand = (input: RequestInput) => Doc;
@@ -88,7 +88,8 @@ export class MongoPatternStore implements PatternStore {
   }
 }
 
-function compilePlan(plan: MongoPatternPlan, codec: Codec, values: BsonValues): Compiled {
+function compilePlan(plan: MongoPatternPlan, codec: Codec, bson: BsonValues): Compiled {
+  const values: TemplateCodec = { encoder: (field) => compileEncoder(field, bson), greatest: bson.maxKey };
   switch (plan.kind) {
     case "get": {
       const first = compileFind(plan.request, plan, values);
@@ -114,7 +115,7 @@ function compilePlan(plan: MongoPatternPlan, codec: Codec, values: BsonValues): 
   }
 }
 
-function compileFind(find: MongoFind, plan: MongoPatternPlan, values: BsonValues): MakeCommand {
+function compileFind(find: MongoFind, plan: MongoPatternPlan, values: TemplateCodec): MakeCommand {
   const filter = compileTemplate(find.filter, plan.values, values);
   const limit = compileTemplate(find.limit, plan.values, values);
   const fixed: Doc = {
@@ -128,7 +129,7 @@ function compileFind(find: MongoFind, plan: MongoPatternPlan, values: BsonValues
   };
 }
 
-function compileAggregate(aggregate: MongoAggregate, plan: MongoTopPlan, values: BsonValues): MakeCommand {
+function compileAggregate(aggregate: MongoAggregate, plan: MongoTopPlan, values: TemplateCodec): MakeCommand {
   const pipeline = compileTemplate(aggregate.pipeline as Template, plan.values, values);
   const { bounded, unbounded } = aggregate.hint;
   const hinted = (hint: object | undefined): Doc => (hint === undefined ? {} : { hint });
@@ -174,14 +175,4 @@ function compilePosition(fields: readonly string[]): Compiled["position"] {
       for (const step of path) value = (value as RecordData | undefined | null)?.[step];
       return value ?? null;
     });
-}
-
-/** Whether a plan is one that the adapter can serve. */
-export function isServed(plan: { readonly kind: string }): plan is MongoPatternPlan {
-  return plan.kind !== "unserved";
-}
-
-/** The sentence of an unserved pattern as an error. */
-export function unserved(why: string): KeyfoldError {
-  return new KeyfoldError("PATTERN_UNSUPPORTED", why, { fix: "Run keyfold plan to see what this engine can serve." });
 }

@@ -127,6 +127,8 @@ export interface Explanation {
   readonly keysExamined: number | undefined;
   readonly documentsExamined: number | undefined;
   readonly rows: number | undefined;
+  /** Capacity that the engine says it took, where it counts in units. */
+  readonly units?: number;
   /** The engine's own answer. */
   readonly raw: unknown;
 }
@@ -150,7 +152,8 @@ export interface ApplyProgress {
 
 /** One thing of the plan and how it is on the server. */
 export interface DesignItem {
-  readonly kind: "collection" | "index";
+  /** What it is, in the engine's word; `contents`: what existing records must hold for a pattern that was added later. */
+  readonly kind: "collection" | "table" | "index" | "setting" | "contents";
   readonly name: string;
   /**
    * `same`: as planned; `missing`: not there; `created`: made by this apply; `differs`: there, but otherwise;
@@ -159,10 +162,12 @@ export interface DesignItem {
   readonly state: "same" | "missing" | "created" | "differs" | "building" | "extra";
   /** What differs, in one sentence. */
   readonly detail?: string;
+  /** Set where only this pattern cannot be asked until the item is as planned; all else works. */
+  readonly pattern?: string;
 }
 
 export interface DesignState {
-  /** True when every item is `same`, `created` or `extra`. */
+  /** True when every item is `same`, `created` or `extra`: everything can be asked. */
   readonly ready: boolean;
   readonly items: readonly DesignItem[];
 }

@@ -1,4 +1,4 @@
-import type { KeyfoldError } from "../../internal/errors.js";
+import { KeyfoldError } from "../../internal/errors.js";
 
 /** Grows with each write of a record. Compare for equality only. */
 export type Version = number;
@@ -34,4 +34,37 @@ export interface NotApplied {
   /** The fields of the violated constraint, for `unique`. */
   readonly unique?: readonly string[];
   readonly error?: KeyfoldError;
+}
+
+/** Races with other writers that a write takes part in before it gives up. */
+export const MAX_RACES = 20;
+
+/** Certainly not done, for this error. */
+export function failed(error: KeyfoldError): WriteOutcome {
+  return { kind: "notApplied", reason: "failed", error };
+}
+
+/** Not done: what is stored does not admit it. */
+export function notApplied(reason: NotAppliedReason, version: number | undefined): WriteOutcome {
+  return version === undefined ? { kind: "notApplied", reason } : { kind: "notApplied", reason, version };
+}
+
+/** Nobody can tell whether it was done. */
+export function unknown(message: string, cause: unknown): WriteOutcome {
+  return {
+    kind: "unknown",
+    error: new KeyfoldError("OUTCOME_UNKNOWN", message, {
+      cause,
+      fix: "Read the record, or send the same write again: with the same writeId, ifVersion or record it is not done twice.",
+    }),
+  };
+}
+
+/** The outcome of a write that lost every race. */
+export function raced(entity: string): WriteOutcome {
+  return failed(
+    new KeyfoldError("THROTTLED", `Other writers changed this record of ${entity} ${MAX_RACES} times in a row.`, {
+      fix: "Write a record that many change at once with increment, or from one place.",
+    }),
+  );
 }

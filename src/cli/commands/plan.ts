@@ -17,7 +17,8 @@ export function planCommand(outcome: Outcome): Command {
         .default(engineNames.length === 1 ? engineNames[0] : undefined),
     )
     .option("--grants", "print the least rights that the client and apply need, in place of the plan")
-    .option("--database <name>", "for --grants: name of the database", "shop")
+    .option("--emit <document>", "print a document for another tool, in place of the plan; grants for every engine")
+    .option("--database <name>", "for --grants and --emit: name of the database or table", "shop")
     .option("--strict", "exit 1 when a pattern cannot be served, too")
     .addOption(jsonOption("print the plan as JSON, the same bytes for the same model"))
     .addHelpText(

@@ -1,9 +1,7 @@
 /** What `keyfold plan` does. */
 
-import { renderGrants } from "../../plan/mongodb/render.js";
-import type { MongoPlan } from "../../plan/mongodb/types.js";
-import { planFor, renderPlanJson, renderPlanText } from "../../plan/plan.js";
-import type { Plan, PlannedEngine, UnservedPattern } from "../../plan/types.js";
+import { planDocument, planDocuments, planFor, renderPlanJson, renderPlanText } from "../../plan/plan.js";
+import type { Plan, PlannedPattern, UnservedPattern } from "../../plan/types.js";
 import { engineNames } from "../engines.js";
 import { EXIT_OK, EXIT_WRONG, UsageError } from "../errors.js";
 import { loadModelFile } from "../model-file.js";
@@ -12,14 +10,11 @@ import { note, painter, print } from "../output/terminal.js";
 export interface PlanOptions {
   readonly engine?: string;
   readonly grants?: boolean;
+  readonly emit?: string;
   readonly database: string;
   readonly strict?: boolean;
   readonly json?: boolean;
 }
-
-const grants: { readonly [E in PlannedEngine]: (plan: Extract<Plan, { engine: E }>, database: string) => string } = {
-  mongodb: (plan: MongoPlan, database) => renderGrants(plan.grants, database),
-};
 
 /** Runs the command; gives its exit code. */
 export async function runPlan(modelPath: string, options: PlanOptions): Promise<number> {
@@ -28,9 +23,16 @@ export async function runPlan(modelPath: string, options: PlanOptions): Promise<
   }
   const { data } = await loadModelFile(modelPath);
   const plan = planFor(data, options.engine);
-  if (options.grants) {
+  const document = options.emit ?? (options.grants ? "grants" : undefined);
+  if (document !== undefined) {
+    const known = planDocuments(plan.engine);
+    if (!known.includes(document)) {
+      throw new UsageError(`--emit: there is no ${document} for ${plan.engine}`, `Write one of ${known.join(", ")}.`);
+    }
     await print(
-      options.json ? `${JSON.stringify(plan.grants, null, 2)}\n` : grants[plan.engine](plan, options.database),
+      options.json && document === "grants"
+        ? `${JSON.stringify(plan.grants, null, 2)}\n`
+        : planDocument(plan, document, options.database),
     );
   } else {
     await print(options.json ? renderPlanJson(plan) : renderPlanText(plan));
@@ -49,7 +51,8 @@ export async function runPlan(modelPath: string, options: PlanOptions): Promise<
 
 /** The patterns that the plan's engine cannot serve. */
 export function unservedOf(plan: Plan): UnservedPattern[] {
-  return Object.values(plan.patterns).filter((pattern): pattern is UnservedPattern => pattern.kind === "unserved");
+  const patterns: readonly PlannedPattern[] = Object.values(plan.patterns);
+  return patterns.filter((pattern): pattern is UnservedPattern => pattern.kind === "unserved");
 }
 
 /** Lists them on standard error. */

@@ -1,5 +1,6 @@
 import type { EntityData, EntityWorkload, ListPattern, ModelData } from "../../model/description.js";
 import { type Field, fieldAt } from "../../model/field.js";
+import { defaultRows, distinctValues, recordsPerGroup, requestsPerSecond, typicalItems } from "../workload.js";
 import type { ChosenIndex } from "./indexes.js";
 import type { ListAccess } from "./needs.js";
 import type { MongoCollectionEstimate, MongoPatternEstimate } from "./types.js";
@@ -71,11 +72,6 @@ export function valueSize(field: Field): ValueSize {
   }
 }
 
-/** Elements of a typical array: as stated, else a quarter of the bound, else four. */
-export function typicalItems(field: Field & { readonly kind: "array" }): number {
-  return field.embeds?.typical ?? (field.maxItems === undefined ? 4 : Math.max(1, Math.round(field.maxItems / 4)));
-}
-
 export function objectSize(fields: { readonly [name: string]: Field }): ValueSize {
   let typical = 5;
   let full = 5;
@@ -141,38 +137,6 @@ export function indexFields(entity: EntityData, index: ChosenIndex): readonly st
   });
 }
 
-/** How many different values a field has: as stated, or as its type says. */
-export function distinctValues(
-  entity: EntityData,
-  workload: EntityWorkload | undefined,
-  field: string,
-): number | undefined {
-  const stated = workload?.distinct?.[field];
-  if (stated !== undefined) return stated;
-  const type = fieldAt(entity.fields, field);
-  if (type?.kind === "enum") return type.values.length;
-  if (type?.kind === "boolean") return 2;
-  return entity.key.length === 1 && entity.key[0] === field ? workload?.records : undefined;
-}
-
-/** Records that share one value in each of the fields; undefined when it is not known. */
-export function recordsPerGroup(
-  entity: EntityData,
-  workload: EntityWorkload | undefined,
-  fields: readonly string[],
-): number | undefined {
-  if (workload?.records === undefined) return undefined;
-  let groups = 1;
-  for (const field of fields) {
-    const distinct = distinctValues(entity, workload, field);
-    if (distinct === undefined) return undefined;
-    groups *= distinct;
-  }
-  return Math.max(1, Math.round(workload.records / groups));
-}
-
-export const defaultRows = 100;
-
 export function getEstimate(model: ModelData, entity: EntityData, pattern: string): MongoPatternEstimate {
   const bytes = documentBytes(entity, model.workload.entities[entity.name]);
   return {
@@ -180,7 +144,7 @@ export function getEstimate(model: ModelData, entity: EntityData, pattern: strin
     keysExamined: 1,
     documentsExamined: 1,
     bytesReturned: bytes,
-    requestsPerSecond: rate(model, pattern),
+    requestsPerSecond: requestsPerSecond(model, pattern),
     sortsInMemory: false,
   };
 }
@@ -206,7 +170,7 @@ export function listEstimate(
     keysExamined: examined,
     documentsExamined: examined,
     bytesReturned: rows * documentBytes(entity, workload),
-    requestsPerSecond: rate(model, pattern.name),
+    requestsPerSecond: requestsPerSecond(model, pattern.name),
     sortsInMemory: access.kind === "sorted",
   };
 }
@@ -227,11 +191,7 @@ export function topEstimate(
     keysExamined: indexed ? workload?.records : 0,
     documentsExamined: workload?.records,
     bytesReturned: rows * 64,
-    requestsPerSecond: rate(model, pattern.name),
+    requestsPerSecond: requestsPerSecond(model, pattern.name),
     sortsInMemory: true,
   };
-}
-
-function rate(model: ModelData, pattern: string): number | undefined {
-  return model.workload.patterns[pattern]?.readsPerSecond;
 }

@@ -2,7 +2,8 @@ import type { EntityData } from "../../model/description.js";
 import type { ArrayField, Field } from "../../model/field.js";
 import type { Finding } from "../finding.js";
 import { formatBytes, formatNumber } from "../format.js";
-import { objectSize, typicalItems, valueSize } from "./estimates.js";
+import { typicalItems } from "../workload.js";
+import { objectSize, valueSize } from "./estimates.js";
 import type { CollectionView } from "./lint.js";
 
 const mebibyte = 1024 * 1024;

@@ -3,8 +3,8 @@ import type { EntityData, ListPattern, ModelData, PatternData, TopPattern } from
 import type { Finding } from "../finding.js";
 import { formatNumber } from "../format.js";
 import type { UnservedPattern } from "../types.js";
+import { distinctValues, recordsPerGroup } from "../workload.js";
 import { mongodbCapability } from "./capability.js";
-import { distinctValues, recordsPerGroup } from "./estimates.js";
 import type { MongoPatternPlan } from "./types.js";
 
 /** Fewer groups than this do not narrow a question. */

@@ -1,5 +1,5 @@
 import type { EntityData, EntityWorkload, ModelData } from "../../model/description.js";
-import type { Finding } from "../finding.js";
+import { type Finding, worstFirst } from "../finding.js";
 import type { UnservedPattern } from "../types.js";
 import { lintDocument } from "./lint-document.js";
 import { lintIndexes } from "./lint-indexes.js";
@@ -14,8 +14,6 @@ export interface CollectionView {
   readonly workload: EntityWorkload | undefined;
   readonly collection: MongoCollection;
 }
-
-const rankOf = { error: 0, warning: 1, info: 2 } as const;
 
 /** All findings: errors first, then warnings, then what is good to know; each in the model's order. */
 export function lint(
@@ -35,8 +33,5 @@ export function lint(
     const entity = pattern === undefined ? undefined : model.entities[pattern.entity];
     if (pattern !== undefined && entity !== undefined) findings.push(...lintPattern(model, entity, pattern, plan));
   }
-  return findings
-    .map((finding, position) => ({ finding, position }))
-    .sort((a, b) => rankOf[a.finding.severity] - rankOf[b.finding.severity] || a.position - b.position)
-    .map(({ finding }) => finding);
+  return worstFirst(findings);
 }

@@ -1,5 +1,6 @@
 import { formatBytes, formatNumber } from "../format.js";
-import { isSlot, type RequestValue, type Template } from "../template.js";
+import { renderFindings, renderTemplate } from "../render.js";
+import type { RequestValue } from "../template.js";
 import type { UnservedPattern } from "../types.js";
 import type { MongoAggregate, MongoCollection, MongoFind, MongoGrants, MongoPatternPlan, MongoPlan } from "./types.js";
 
@@ -8,16 +9,7 @@ export function renderMongodb(plan: MongoPlan): string {
   const lines = [`plan for mongodb, design ${plan.design}`, ""];
   for (const collection of Object.values(plan.collections)) lines.push(...renderCollection(collection), "");
   for (const pattern of Object.values(plan.patterns)) lines.push(...renderPattern(pattern), "");
-  if (plan.findings.length === 0) lines.push("no findings");
-  else lines.push("findings");
-  for (const finding of plan.findings) {
-    lines.push(
-      `  ${finding.severity.padEnd(7)} ${finding.code}  ${finding.subject}`,
-      `          seen   ${finding.evidence}`,
-      `          why    ${finding.cause}`,
-      `          fix    ${finding.fix}`,
-    );
-  }
+  lines.push(...renderFindings(plan.findings));
   return `${lines.join("\n")}\n`;
 }
 
@@ -100,18 +92,6 @@ function renderRequest(request: MongoFind | MongoAggregate): string {
 function renderHint({ hint }: MongoAggregate): string {
   const unbounded = hint.unbounded === undefined ? "none" : renderTemplate(hint.unbounded);
   return hint.bounded === undefined ? unbounded : `${renderTemplate(hint.bounded)} with from or to, else ${unbounded}`;
-}
-
-/** A template as mongosh would have it, with <slots>. */
-function renderTemplate(template: Template): string {
-  if (typeof template !== "object" || template === null) return JSON.stringify(template);
-  if (isSlot(template)) return `<${template.$slot}>`;
-  if (Array.isArray(template)) return `[${template.map(renderTemplate).join(", ")}]`;
-  const members = Object.entries(template).map(([name, member]) => {
-    const key = /^[$A-Za-z_][$\w]*$/.test(name) ? name : JSON.stringify(name);
-    return `${key}: ${renderTemplate(member)}`;
-  });
-  return members.length === 0 ? "{}" : `{ ${members.join(", ")} }`;
 }
 
 /** What a slot stands for, where its name does not say it. */

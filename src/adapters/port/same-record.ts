@@ -1,6 +1,5 @@
 import { sameBytes } from "../../internal/bytes.js";
 import type { Field, Fields } from "../../model/field.js";
-import { normalizeDecimal } from "./decimal128.js";
 
 /** Whether two records of an entity hold the same: decimals by value, an absent field like an undefined one. */
 export function sameRecord(
@@ -27,7 +26,7 @@ function sameValue(field: Field, a: unknown, b: unknown): boolean {
     case "uuid":
       return String(a).toLowerCase() === String(b).toLowerCase();
     case "decimal":
-      return normalizeDecimal(a as string, field.scale) === normalizeDecimal(b as string, field.scale);
+      return plainDecimal(a as string) === plainDecimal(b as string);
     case "date":
       return (a as Date).getTime() === (b as Date).getTime();
     case "bytes":
@@ -46,6 +45,13 @@ function sameValue(field: Field, a: unknown, b: unknown): boolean {
     default:
       return field satisfies never;
   }
+}
+
+/** A decimal without needless zeros: "-007.50" is "-7.5". */
+function plainDecimal(text: string): string {
+  const [, sign = "", whole = "", fraction = ""] = /^(-?)0*(\d*?)(?:\.(\d*?)0*)?$/.exec(text) ?? ["", "", text];
+  const digits = fraction === "" ? whole : `${whole}.${fraction}`;
+  return digits === "" ? "0" : `${sign}${digits}`;
 }
 
 function sameJson(a: unknown, b: unknown): boolean {

@@ -1,15 +1,22 @@
 import { KeyfoldError } from "../../internal/errors.js";
 import { bucketEnd, bucketStart } from "../../model/bucket.js";
+import type { Field } from "../../model/field.js";
 import { isSlot, type RequestValue, type Template } from "../../plan/template.js";
-import type { Position, RecordData } from "../port/adapter.js";
-import type { BsonValues } from "./bson-values.js";
-import { compileEncoder, type Encode } from "./encode.js";
+import type { Position, RecordData } from "./adapter.js";
 
 /** What a call gives a request. */
 export interface RequestInput {
   readonly params: RecordData;
   readonly after?: Position | undefined;
   readonly limit: number;
+}
+
+/** How one engine writes values. */
+export interface TemplateCodec {
+  /** Compiles the encoder of a field's values. */
+  encoder(field: Field): (value: unknown) => unknown;
+  /** What is greater than any other value, where the engine has it. */
+  readonly greatest?: unknown;
 }
 
 /** Fills a template for one call. */
@@ -19,8 +26,8 @@ export type Fill = (input: RequestInput) => unknown;
 const ABSENT = Symbol("absent");
 
 /** Compiles a template once; parts without slots are shared by all requests. */
-export function compileTemplate(template: Template, values: readonly RequestValue[], bson: BsonValues): Fill {
-  const sources = new Map(values.map((value) => [value.name, compileSource(value, bson)]));
+export function compileTemplate(template: Template, values: readonly RequestValue[], codec: TemplateCodec): Fill {
+  const sources = new Map(values.map((value) => [value.name, compileSource(value, codec)]));
   const node = compileNode(template, sources);
   if (typeof node !== "function") return () => node;
   return (input) => {
@@ -67,13 +74,13 @@ function compileNode(template: Template, sources: ReadonlyMap<string, Fill>): un
   }) satisfies Fill;
 }
 
-function compileSource(value: RequestValue, bson: BsonValues): Fill {
+function compileSource(value: RequestValue, codec: TemplateCodec): Fill {
   const absent = (param: string): unknown => {
-    if (value.otherwise === "greatest") return bson.maxKey;
+    if (value.otherwise === "greatest") return codec.greatest;
     if (value.optional) return ABSENT;
     throw new KeyfoldError("INPUT_INVALID", `The parameter ${param} is missing.`, { fix: `Give ${param} a value.` });
   };
-  const encode: Encode = compileEncoder({ ...value.type, nullable: true }, bson);
+  const encode = codec.encoder({ ...value.type, nullable: true });
   const { source } = value;
   switch (source.kind) {
     case "param":
@@ -97,7 +104,7 @@ function compileSource(value: RequestValue, bson: BsonValues): Fill {
         return at === undefined ? null : encode(at);
       };
     case "greatest":
-      return () => bson.maxKey;
+      return () => codec.greatest;
     case "limit":
       return ({ limit }) => limit;
     case "constant": {
