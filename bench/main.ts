@@ -1,18 +1,21 @@
 /**
  * `npm run bench [-- NAME …] [--quick]`: ours beside the peers, in one run, as ratios of medians over interleaved rounds.
- * Names: client, engine, start-up, load. Peers are fetched by `npm run engine` on their first use.
+ * Names: client, engine, start-up, load (MongoDB), and redis, of which redis-commands and so on are parts. Peers are fetched by `npm run engine` on their first use.
  */
 import { cpus, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import { startServer } from "./harness/processes.js";
 import { render } from "./harness/report.js";
 import type { Comparison } from "./harness/rounds.js";
+import { renderStartUp, startUp } from "./harness/start-up.js";
+import { redisBench, redisParts } from "./redis/run.js";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { quick: { type: "boolean", default: false } },
 });
-const wanted = positionals.length > 0 ? positionals : ["client", "engine", "start-up", "load"];
+const names = ["client", "engine", "start-up", "load", "redis"];
+const wanted = positionals.length > 0 ? positionals : names;
 const rounds = values.quick ? { rounds: 3, warmup: 1 } : { rounds: 9, warmup: 2 };
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
@@ -49,12 +52,10 @@ for (const name of wanted) {
       break;
     }
     case "start-up": {
-      const { startUp } = await import("./mongodb/start-up.js");
-      const { beyondNodeMs, nodeMs, idleBytes } = await startUp(values.quick ? 5 : 15);
-      console.log(`start to first answered ping, MongoDB engine   [goal: ≤ 150 ms beyond node, ≤ 80 MB idle]`);
-      console.log(`  beyond node -e 0: ${beyondNodeMs.toFixed(0)} ms (node -e 0 itself: ${nodeMs.toFixed(0)} ms)`);
+      const { ping, startEmbedded } = await import("./mongodb/start-up.js");
+      const figures = await startUp(startEmbedded, ping, values.quick ? 5 : 15);
       console.log(
-        `  resident when idle: ${idleBytes === undefined ? "not known here" : `${(idleBytes / 1e6).toFixed(0)} MB`}\n`,
+        renderStartUp("start to first answered ping, MongoDB engine", "≤ 150 ms beyond node, ≤ 80 MB idle", figures),
       );
       break;
     }
@@ -64,8 +65,13 @@ for (const name of wanted) {
       console.log(comparison === undefined ? "load: ../shared/data is absent, nothing to load\n" : render(comparison));
       break;
     }
-    default:
-      console.error(`there is no benchmark "${name}": client, engine, start-up, load`);
+    default: {
+      const parts = redisParts.filter((part) => name === "redis" || name === `redis-${part}`);
+      for (const part of parts) await redisBench(part, values.quick, rounds);
+      if (parts.length > 0) break;
+      const all = [...names, ...redisParts.map((part) => `redis-${part}`)];
+      console.error(`there is no benchmark "${name}": ${all.join(", ")}`);
       process.exitCode = 2;
+    }
   }
 }

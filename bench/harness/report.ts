@@ -17,3 +17,17 @@ export function render({ title, goal, standings }: Comparison): string {
 function ratio(value: number, base: number): string {
   return `× ${(value / base).toFixed(2)}`.padStart(8);
 }
+
+/**
+ * One comparison as rates: per contender operations a second and its ratio to the last one's, which is the peer's; above
+ * 1 is faster. `wallMicros` is the median over rounds, so the ratio is one of medians.
+ */
+export function renderRates({ title, goal, standings }: Comparison): string {
+  const peer = standings.at(-1)!;
+  const lines = standings.map(({ name, wallMicros, cpuMicros }) => {
+    const rate = Math.round(1e6 / wallMicros).toLocaleString("en");
+    const cpu = cpuMicros === undefined ? "" : `  server CPU ${cpuMicros.toFixed(2).padStart(8)} µs`;
+    return `  ${name.padEnd(20)}${rate.padStart(12)} /s  ${ratio(peer.wallMicros, wallMicros)}${cpu}`;
+  });
+  return [`${title}   [goal: ${goal}]`, ...lines, ""].join("\n");
+}
