@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { BSON, type Collection, type Document, MongoClient, MongoServerError } from "mongodb";
 
 /** What a request came to: documents in canonical EJSON, or an error. */
@@ -41,12 +42,12 @@ export function show(bytes: Uint8Array): string {
   );
 }
 
-/** A server by its URL, through the driver. */
-export async function connectTarget(url: string, database = "agreement"): Promise<Target> {
+/** A server by its URL, through the driver, with a database of its own: several test files may ask one server at once. */
+export async function connectTarget(url: string): Promise<Target> {
   // MongoDB cuts long error texts at a byte, which may lie inside a character; documents are checked by show().
   const client = new MongoClient(url, { raw: true, maxPoolSize: 4, enableUtf8Validation: false });
   await client.connect();
-  const db = client.db(database);
+  const db = client.db(`answers_${randomUUID().slice(0, 8)}`);
   const collection = db.collection("c") as Collection<Document>;
   return {
     async run(request) {
@@ -59,7 +60,10 @@ export async function connectTarget(url: string, database = "agreement"): Promis
         return { code: Number(error.code), message: error.message };
       }
     },
-    close: () => client.close(),
+    async close() {
+      await db.dropDatabase();
+      await client.close();
+    },
   };
 }
 
