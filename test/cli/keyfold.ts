@@ -17,10 +17,10 @@ export interface Ran {
   readonly stderr: string;
 }
 
-/** Starts `keyfold ARGS`; what it prints is collected. */
+/** Starts `keyfold ARGS`; what it prints is collected. `openInput`: more may be written to its standard input. */
 export function start(
   args: readonly string[],
-  options: { cwd?: string; env?: Record<string, string>; input?: string | Buffer } = {},
+  options: { cwd?: string; env?: Record<string, string>; input?: string | Buffer; openInput?: boolean } = {},
 ): { child: ChildProcess; ended: Promise<Ran>; line: () => Promise<string> } {
   const child = spawn(process.execPath, [PROGRAM, ...args], {
     cwd: options.cwd ?? process.cwd(),
@@ -39,7 +39,8 @@ export function start(
   });
   if (options.input !== undefined) {
     child.stdin?.on("error", () => {});
-    child.stdin?.end(options.input);
+    if (options.openInput) child.stdin?.write(options.input);
+    else child.stdin?.end(options.input);
   }
   const ended = new Promise<Ran>((done) => {
     child.on("close", (code, signal) => {

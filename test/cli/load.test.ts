@@ -234,6 +234,28 @@ describe("load", () => {
     expect(ran.stderr).toMatch(message);
   });
 
+  test("interrupted in the midst of a line, it stops at once and takes the half line for no row", async () => {
+    const url = await applied();
+    const whole = HEADER + row("1") + row("2") + row("3");
+    // Cut inside the last cell: the half would pass as a country.
+    const running = start(["load", MODEL, "line", "-", "--to", url, "--json", "--batch", "1"], {
+      cwd: path,
+      input: whole.slice(0, -5),
+      openInput: true,
+    });
+    const watching = new MongoClient(url);
+    while ((await watching.db().collection("line").estimatedDocumentCount()) < 2) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    await watching.close();
+    running.child.kill("SIGINT");
+    const ran = await running.ended;
+    expect(ran).toMatchObject({ code: 130, stdout: '{"read":2,"inserted":2,"present":0,"rejected":0}\n' });
+    expect(ran.stderr).toMatch(/interrupted; the same command goes on/);
+    const again = await load(file("whole.csv", whole), url);
+    expect(again.stdout, again.stderr).toBe('{"read":3,"inserted":1,"present":2,"rejected":0}\n');
+  });
+
   test("killed with kill -9 again and again, then repeated: the same records as one whole run", async () => {
     const source = file("many.csv", Buffer.concat([...generateLines({ lines: 6_000, seed: 3 })]));
     const [cut, whole] = [await applied(), await applied()];

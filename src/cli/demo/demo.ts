@@ -169,7 +169,7 @@ function generated(options: DemoOptions): Input {
   async function* chunks(): AsyncGenerator<Buffer> {
     yield* generateLines(options);
   }
-  return { chunks: chunks(), totalBytes: undefined, bytesRead: () => 0 };
+  return { chunks: chunks(), totalBytes: undefined, bytesRead: () => 0, close: () => {} };
 }
 
 /** A path as a person would write it from here. */

@@ -15,6 +15,8 @@ export interface Input {
   readonly totalBytes: number | undefined;
   /** Bytes of the file taken so far. */
   bytesRead(): number;
+  /** Reads no further; a read under way ends. */
+  readonly close: () => void;
 }
 
 /** Opens a file by path; `-` is standard input. */
@@ -59,7 +61,7 @@ export function inputFrom(stream: Readable, totalBytes: number | undefined, name
     if (first.length > 0) yield first;
     yield* source;
   }
-  return { chunks: chunks(), totalBytes, bytesRead: () => read };
+  return { chunks: chunks(), totalBytes, bytesRead: () => read, close: () => stream.destroy() };
 }
 
 async function beginning(source: AsyncGenerator<Buffer>): Promise<Buffer> {

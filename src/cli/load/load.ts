@@ -107,16 +107,25 @@ class Load {
   async run(input: Input): Promise<LoadCounts> {
     const source = this.#options.format === "csv" ? this.#csv() : this.#ndjson();
     const lines = new LineText();
+    const { signal } = this.#options;
+    // Wakes a read of standard input for which nothing comes.
+    signal?.addEventListener("abort", input.close, { once: true });
     try {
       for await (const chunk of input.chunks) {
         lines.push(chunk, source.sink);
         await this.#drain();
-        if (this.#options.signal?.aborted === true) break;
+        if (signal?.aborted) break;
       }
-      lines.end(source.sink);
-      source.end();
-      await this.#drain();
+      // The end of a run that was stopped may lie in the midst of a line: half a line is no row.
+      if (!signal?.aborted) {
+        lines.end(source.sink);
+        source.end();
+        await this.#drain();
+      }
+    } catch (error) {
+      if (!signal?.aborted || error === this.#failure) throw error;
     } finally {
+      signal?.removeEventListener("abort", input.close);
       // Also when reading failed: what was read is stored, so that a repeated run has the less to do.
       if (this.#failure === undefined && this.#batch.rows.length > 0) this.#send();
       while (this.#sent.size > 0) await this.#settled();
