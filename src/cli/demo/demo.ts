@@ -38,9 +38,7 @@ export async function demo(file: string | undefined, options: DemoOptions): Prom
   const paint = painter(process.stdout);
   const input = file === undefined ? generated(options) : await openInput(file);
   const source = file ?? `${options.lines.toLocaleString("en")} made-up lines (seed ${options.seed})`;
-  await say(
-    `\n${paint("bold", "keyfold demo")} ${paint("dim", "·")} the invoice lines of an online shop: ${source}\n\n`,
-  );
+  await say(`\n  ${paint("bold", "keyfold demo")} ${paint("dim", "·")} invoices of an online shop: ${source}\n\n`);
 
   const model = await loadModelFile(MODEL);
   const started = performance.now();
@@ -53,12 +51,9 @@ export async function demo(file: string | undefined, options: DemoOptions): Prom
     const target = await openTarget(url, undefined, "--to");
     try {
       const patterns = Object.keys(model.data.patterns).length;
-      await step("model", `${shownPath(MODEL)}: entity line, ${patterns} access patterns`, started - begun);
-      await step(
-        "engine",
-        `${options.to === undefined ? "embedded MongoDB engine" : "MongoDB"} at ${target.shownUrl}`,
-        engineMs,
-      );
+      await step("model", `${shownPath(MODEL)}, ${patterns} patterns`, started - begun);
+      const [shownEngine] = target.shownUrl.split("?");
+      await step("engine", `${options.to === undefined ? "embedded MongoDB" : "MongoDB"} at ${shownEngine}`, engineMs);
       const { design, applyMs } = await apply(model, target);
       await step("apply", `${design.collections} collection, ${design.indexes} indexes`, applyMs);
 
@@ -97,7 +92,7 @@ export async function demo(file: string | undefined, options: DemoOptions): Prom
         totalMs: performance.now() - begun,
       };
       if (options.json) await print(`${JSON.stringify(result)}\n`);
-      else await print(show(result, paint));
+      else await print(show(result, paint, process.stdout.columns));
       return counts.rejected > 0 ? EXIT_WRONG : EXIT_OK;
     } finally {
       await target.close();
@@ -126,8 +121,8 @@ async function loadLines(
 ): Promise<{ counts: LoadCounts; ms: number }> {
   const progress = await startProgress(
     {
-      bar: "    load    {bar} {percentage}% · {rows} lines · {rate} a second",
-      noTotal: "    load    {rows} lines · {rate} a second",
+      bar: "  … load    {bar} {percentage}% · {rows} lines · {rate} a second",
+      noTotal: "  … load    {rows} lines · {rate} a second",
     },
     lines ?? input.totalBytes,
   );

@@ -1,38 +1,24 @@
 /** The demo's answers, as a person reads them. */
 
-import { cellText, tableLines } from "../output/table.js";
+import { cellText, displayWidth, tableLines } from "../output/table.js";
 import type { Paint } from "../output/terminal.js";
 import type { Answer } from "./ask.js";
 import { type DemoResult, duration } from "./result.js";
 
 const BAR = 24;
 
-/** All that follows the steps. */
-export function show(result: DemoResult, paint: Paint): string {
+/** All that follows the steps, for a terminal of so many columns. */
+export function show(result: DemoResult, paint: Paint, columns = Number.POSITIVE_INFINITY): string {
   const { answers } = result;
   const find = (name: string): Answer => answers.find((answer) => answer.pattern === name) as Answer;
   const lines: string[] = [""];
 
-  lines.push(
-    ...tableLines(
-      ["pattern", "asked with", "rows", "keys read", "median", "index"],
-      answers.map((answer) => [
-        answer.pattern,
-        answer.asked,
-        String(answer.rows),
-        answer.keysExamined === undefined ? "–" : answer.keysExamined.toLocaleString("en"),
-        `${answer.ms.toFixed(answer.ms < 10 ? 2 : 0)} ms`,
-        answer.index ?? "–",
-      ]),
-      { paint, indent: "  " },
-    ),
-    "",
-  );
+  lines.push(...questions(answers, columns, paint), "");
 
   const [line] = find("lineBySeq").sample;
   if (line !== undefined) {
     lines.push(
-      `  ${paint("bold", `Line ${cellText(line["seq"])}`)}  ${cellText(line["quantity"])} × ${cellText(line["description"])} at ${pounds(String(line["unitPrice"]))} = ${pounds(String(line["total"]))}, customer ${cellText(line["customerId"])}, ${minute(line["at"])}`,
+      `  ${paint("bold", `Line ${cellText(line["seq"])}`)}  ${cellText(line["quantity"])} × ${cellText(line["description"]).trim()} at ${pounds(String(line["unitPrice"]))} = ${pounds(String(line["total"]))}`,
       "",
     );
   }
@@ -65,10 +51,35 @@ export function show(result: DemoResult, paint: Paint): string {
     lines.push(`  ${paint("red", "rejected")} line ${reject.line}: ${reject.reason}`);
   lines.push(
     `  ${paint("dim", `All through ${result.embedded ? "the embedded engine, " : ""}the official driver and a socket, in ${duration(result.totalMs)}.`)}`,
-    `  ${paint("dim", `Next: keyfold plan ${result.model} --engine mongodb, or keyfold dev`)}`,
+    `  ${paint("dim", `Next: npx keyfold plan ${result.model} --engine mongodb`)}`,
     "",
   );
   return `${lines.join("\n")}\n`;
+}
+
+/** The table of questions; the indexes' names only where there is room for them. */
+function questions(answers: readonly Answer[], columns: number, paint: Paint): string[] {
+  const count = (number: number | undefined): string => (number === undefined ? "–" : number.toLocaleString("en"));
+  const names = ["pattern", "asked with", "rows", "keys", "docs", "median", "index"];
+  const rows = answers.map((answer) => [
+    answer.pattern,
+    answer.asked === "" ? "everything" : answer.asked,
+    count(answer.rows),
+    count(answer.keysExamined),
+    count(answer.documentsExamined),
+    `${answer.ms.toFixed(answer.ms < 10 ? 2 : 0)} ms`,
+    answer.index ?? "–",
+  ]);
+  const table = tableLines(names, rows, { indent: "  " });
+  const fits = table.every((line) => displayWidth(line) <= columns);
+  const [head = "", ...body] = fits
+    ? table
+    : tableLines(
+        names.slice(0, -1),
+        rows.map((row) => row.slice(0, -1)),
+        { indent: "  " },
+      );
+  return [paint("dim", head), ...body];
 }
 
 function bars(answer: Answer, by: string, paint: Paint): string[] {

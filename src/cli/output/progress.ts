@@ -1,4 +1,4 @@
-/** A progress bar on a terminal; nothing anywhere else. */
+/** A progress bar on a terminal, gone when the work is done; nothing anywhere else. */
 
 /** Shows how far a long work is. */
 export interface Progress {
@@ -23,7 +23,7 @@ export async function startProgress(
     format: total === undefined ? format.noTotal : format.bar,
     stream,
     hideCursor: true,
-    clearOnComplete: false,
+    clearOnComplete: true,
     fps: 10,
     barCompleteChar: "█",
     barIncompleteChar: "░",
