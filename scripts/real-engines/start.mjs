@@ -6,12 +6,12 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { install, listening, recipes } from "./recipes.mjs";
 
-/** A port that was free a moment ago. */
-export function freePort() {
+/** A port that was free a moment ago: any one, or this one. */
+export function freePort(wanted = 0) {
   return new Promise((done, failed) => {
     const server = createServer();
     server.once("error", failed);
-    server.listen(0, "127.0.0.1", () => {
+    server.listen(wanted, "127.0.0.1", () => {
       const { port } = server.address();
       server.close(() => done(port));
     });
@@ -32,7 +32,8 @@ export async function startRealEngine(name, { port = 0, data, log = () => {} } =
     throw new Error(`no engine "${name}"; there are: ${Object.keys(recipes).sort().join(", ")}`);
   const { dir, fresh } = await install(name);
   if (fresh) log(`installed ${recipe.summary}`);
-  const chosenPort = port === 0 ? await freePort() : port;
+  // Another server on the port would be taken for this one.
+  const chosenPort = await freePort(port);
   const folder = data === undefined ? await mkdtemp(join(tmpdir(), `keyfold-${name}-`)) : resolve(data);
   await mkdir(folder, { recursive: true });
   const { file, args, cwd, env } = await recipe.command({ dir, data: folder, port: chosenPort });

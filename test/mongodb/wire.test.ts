@@ -206,6 +206,38 @@ describe("MongoDB's wire protocol", () => {
     expect(await wire.command({ listDatabases: 1 })).toMatchObject({ code: 13 });
     expect(await wire.command({ create: "v", viewOn: "a" })).toMatchObject({ ok: 0 });
     expect(await wire.command({ collMod: "a" })).toMatchObject({ code: 59 });
+    expect(await wire.command({ explain: { find: "a", foo: 1 } })).toMatchObject({ code: 40415 });
+    expect(await wire.command({ explain: { ping: 1 } })).toMatchObject({
+      code: 20,
+      errmsg: "Cannot explain cmd: ping",
+    });
+    expect(await wire.command({ insert: "a", documents: [{}], writeConcern: { w: 1, j: "x" } })).toMatchObject({
+      code: 14,
+    });
+  });
+
+  it("says during what an error of a document was met, and which constants fail beforehand", async () => {
+    const wire = await client();
+    await wire.command({ insert: "zero", documents: [{ _id: 1, a: 0 }] });
+    const wrong = { $expr: { $divide: [1, "$a"] } };
+    const text = async (command: Record<string, unknown>) => {
+      const reply = await wire.command(command);
+      return reply!["errmsg"] ?? reply!["writeErrors"][0].errmsg;
+    };
+    const cause = ":: caused by :: can't $divide by zero";
+    expect(await text({ find: "zero", filter: wrong })).toBe(`Executor error during find command ${cause}`);
+    expect(await text({ aggregate: "zero", pipeline: [{ $match: wrong }], cursor: {} })).toBe(
+      `PlanExecutor error during aggregation ${cause}`,
+    );
+    expect(await text({ aggregate: "none", pipeline: [{ $set: { x: { $divide: [1, 0] } } }], cursor: {} })).toBe(
+      `Failed to optimize pipeline ${cause}`,
+    );
+    expect(await text({ delete: "zero", deletes: [{ q: wrong, limit: 0 }] })).toBe(
+      `Plan executor error during delete ${cause}`,
+    );
+    expect(await text({ update: "zero", updates: [{ q: wrong, u: { $set: { b: 1 } } }] })).toBe(
+      `Plan executor error during update ${cause}`,
+    );
   });
 
   it("says time in every reply, and never an earlier one", async () => {

@@ -50,6 +50,7 @@ const codeNames: Readonly<Record<number, string>> = {
   166: "CommandNotSupportedOnView",
   167: "OptionNotSupportedOnView",
   168: "InvalidPipelineOperator",
+  171: "CannotIndexParallelArrays",
   181: "AmbiguousIndexKeyPattern",
   182: "InvalidIdField",
   189: "PrimarySteppedDown",
@@ -118,6 +119,16 @@ export class MongoError extends Error {
 /** An error by its code alone; its name comes from MongoDB's table. */
 export function mongoError(code: number, message: string, extra?: Readonly<Record<string, Value>>): MongoError {
   return new MongoError(code, codeNameOf(code), message, extra);
+}
+
+/** Runs `work` and puts before the text of its errors what was being done, as MongoDB does. */
+export function withContext<T>(context: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof MongoError) error.message = `${context} :: caused by :: ${error.message}`;
+    throw error;
+  }
 }
 
 /** 2 BadValue. */

@@ -63,7 +63,7 @@ export function compilePipeline(stages: readonly Value[], context: PipelineConte
     random: context.random,
   });
   const written = compileStages(stages, stageContext(context, environment, "top", 0));
-  environment.scope.settle();
+  environment.scope.settle("pipeline");
   const { leading, rest } = takeLeading(written);
   return {
     leading,

@@ -3,7 +3,7 @@ import type { DocumentSource } from "../data/cursors.js";
 import { compilePipeline, type Pipeline } from "../data/language.js";
 import { checkCollectionName } from "../data/namespace.js";
 import { Query } from "../data/query.js";
-import { badValue, failedToParse, invalidNamespace, mongoError, typeMismatch } from "../errors.js";
+import { badValue, failedToParse, invalidNamespace, mongoError, typeMismatch, withContext } from "../errors.js";
 import { boolArgument, checkCollation, docArgument, numeric } from "./arguments.js";
 import type { Command, CommandRequest, Engine } from "./command.js";
 import { firstBatch } from "./cursor-reply.js";
@@ -106,7 +106,10 @@ function aggregate(request: CommandRequest, engine: Engine) {
   if (!(cursor instanceof Doc)) throw typeMismatch("cursor field must be missing or an object");
   const running = startPipeline(request, engine);
   const ns = running.name === undefined ? `${request.db}.$cmd.aggregate` : `${request.db}.${running.name}`;
-  const reply = firstBatch(request, engine, ns, running.source, { batchSize: batchSize(cursor, "aggregate") });
+  const limits = { batchSize: batchSize(cursor, "aggregate") };
+  const reply = withContext("PlanExecutor error during aggregation", () =>
+    firstBatch(request, engine, ns, running.source, limits),
+  );
   note(engine, running.query);
   return reply;
 }

@@ -9,46 +9,8 @@ import type { Message } from "../protocol/message.js";
 import type { Reply } from "../protocol/reply.js";
 import { numeric } from "./arguments.js";
 import type { Client, Command, CommandRequest, Engine } from "./command.js";
+import { fieldsOf, genericFields, unknownField } from "./fields.js";
 import { findCommand } from "./table.js";
-
-/** Fields that every command takes. */
-const genericFields = new Set([
-  "$db",
-  "$clusterTime",
-  "$readPreference",
-  "$audit",
-  "$client",
-  "$configServerState",
-  "$queryOptions",
-  "$replData",
-  "apiVersion",
-  "apiStrict",
-  "apiDeprecationErrors",
-  "autocommit",
-  "clientOperationKey",
-  "comment",
-  "help",
-  "lsid",
-  "maxTimeMS",
-  "maxTimeMSOpOnly",
-  "readConcern",
-  "startTransaction",
-  "stmtId",
-  "txnNumber",
-  "writeConcern",
-]);
-
-const fieldSets = new WeakMap<Command, Set<string>>();
-
-function fieldsOf(command: Command): Set<string> {
-  let fields = fieldSets.get(command);
-  if (fields === undefined) {
-    fields = new Set(command.fields);
-    fields.add(command.name);
-    fieldSets.set(command, fields);
-  }
-  return fields;
-}
 
 /** The name by which a request calls its command; for the seam and for errors. */
 export function commandName(message: Message): string {
@@ -98,9 +60,7 @@ export function prepare(message: Message, client: Client, engine: Engine): Comma
       throw mongoError(40413, `BSON field '${name}.${field}' is a duplicate field`);
     }
     if (!genericFields.has(field)) {
-      if (known !== undefined && !known.has(field)) {
-        throw mongoError(40415, `BSON field '${name}.${field}' is an unknown field.`);
-      }
+      if (known !== undefined && !known.has(field)) throw unknownField(name, field);
       continue;
     }
     switch (field) {
@@ -264,6 +224,11 @@ function checkWriteConcern(value: unknown): { error: Doc | undefined; journaled:
         if (number > 1) error = concernError(100, "UnsatisfiableWriteConcern", "Not enough data-bearing nodes");
       }
     } else if (field === "j" || field === "fsync") {
+      if (typeof each !== "boolean" && numeric(each) === undefined) {
+        throw typeMismatch(
+          `BSON field 'writeConcern.${field}' is the wrong type '${bsonTypeName(each)}', expected types '[bool, long, int, decimal, double]'`,
+        );
+      }
       const on = each === true || (numeric(each) ?? 0) !== 0;
       if (field === "j") journaled = on;
     } else if (field !== "wtimeout" && field !== "wtimeoutMS" && field !== "provenance" && field !== "getLastError") {

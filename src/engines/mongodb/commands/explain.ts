@@ -3,13 +3,24 @@ import { checkCollectionName } from "../data/namespace.js";
 import { Query, type QuerySpec } from "../data/query.js";
 import { badValue, failedToParse, mongoError } from "../errors.js";
 import { startPipeline } from "./aggregate.js";
-import { docArgument, docsArgument, numeric, wrongType } from "./arguments.js";
+import { collectionArgument, docArgument, docsArgument, numeric, wrongType } from "./arguments.js";
 import type { Command, CommandRequest, Engine } from "./command.js";
 import { explained, explainPipeline, explainQuery, type Verbosity, type Wrap } from "./explain-text.js";
+import { fieldsOf, genericFields, unknownField } from "./fields.js";
 import { findSpec } from "./read.js";
 import { updateSpec } from "./write.js";
 
 const empty = new Doc();
+const explainable = new Set([
+  "find",
+  "count",
+  "distinct",
+  "aggregate",
+  "update",
+  "delete",
+  "findAndModify",
+  "findandmodify",
+]);
 
 function explain(request: CommandRequest, engine: Engine): Doc {
   const inner = request.body.get("explain");
@@ -22,10 +33,14 @@ function explain(request: CommandRequest, engine: Engine): Doc {
   const name = inner.first()?.[0] ?? "";
   const command = engine.findCommand(name);
   if (command?.run === undefined) throw mongoError(59, `Explain failed due to unknown command: ${name}`);
+  if (!explainable.has(command.name)) throw mongoError(20, `Cannot explain cmd: ${name}`);
+  const known = fieldsOf(command);
+  for (const field of inner.keys()) {
+    if (!known.has(field) && !genericFields.has(field)) throw unknownField(name, field);
+  }
   const asked: CommandRequest = { ...request, command, body: inner, sequences: undefined };
   if (name === "aggregate") return explainPipeline(asked, startPipeline(asked, engine), verbosity);
-  const target = inner.get(name);
-  if (typeof target !== "string") throw mongoError(73, "collection name has invalid type");
+  const target = collectionArgument(asked);
   checkCollectionName(request.db, target);
   const { spec, wraps } = innerQuery(asked);
   const context = { now: () => engine.clock.now(), random: engine.random, deadline: request.deadline };
@@ -87,7 +102,7 @@ function innerQuery(request: CommandRequest): { spec: QuerySpec; wraps: readonly
         wraps: [{ stage: body.get("remove") === true ? "DELETE" : "UPDATE" }],
       };
     default:
-      throw mongoError(59, `Explain failed due to unknown command: ${request.command.name}`);
+      throw mongoError(20, `Cannot explain cmd: ${request.command.name}`);
   }
 }
 

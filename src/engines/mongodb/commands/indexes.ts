@@ -42,7 +42,9 @@ function createIndexes(request: CommandRequest, engine: Engine) {
       ["numIndexesBefore", int32(before)],
       ["numIndexesAfter", int32(collection.indexes.length)],
     ]);
-    if (existing === undefined) doc.set("createdCollectionAutomatically", true);
+    if (made.length > 0 || existing === undefined) {
+      doc.set("createdCollectionAutomatically", existing === undefined);
+    }
     if (made.length === 0) doc.set("note", "all indexes already exist");
     return doc;
   });

@@ -7,7 +7,7 @@ import { encodeValue } from "../data/key-encoding.js";
 import { bsonTypeName } from "../data/language.js";
 import { checkCollectionName } from "../data/namespace.js";
 import { Query, type QuerySpec } from "../data/query.js";
-import { badValue, mongoError } from "../errors.js";
+import { badValue, mongoError, withContext } from "../errors.js";
 import {
   boolArgument,
   checkCollation,
@@ -59,11 +59,14 @@ function find(request: CommandRequest, engine: Engine) {
     random: engine.random,
     deadline: request.deadline,
   });
-  const reply = firstBatch(request, engine, `${request.db}.${name}`, query, {
+  const limits = {
     batchSize: spec.batchSize,
     single: spec.single,
     noTimeout: boolArgument(request, "noCursorTimeout") === true,
-  });
+  };
+  const reply = withContext("Executor error during find command", () =>
+    firstBatch(request, engine, `${request.db}.${name}`, query, limits),
+  );
   note(engine, query);
   return reply;
 }
@@ -108,7 +111,9 @@ function getMore(request: CommandRequest, engine: Engine) {
   try {
     const { held } = cursor;
     cursor.held = undefined;
-    const batch = takeBatch(cursor.source, batchSize === 0 ? undefined : batchSize, false, held);
+    const batch = withContext("Executor error during getMore", () =>
+      takeBatch(cursor.source, batchSize === 0 ? undefined : batchSize, false, held),
+    );
     engine.counters.documentsReturned += batch.documents.length;
     cursor.held = batch.held;
     if (!batch.done && cursor.held === undefined) cursor.held = cursor.source.next();
@@ -195,7 +200,8 @@ function distinct(request: CommandRequest, engine: Engine): Doc {
   );
   const found = new Map<string, Value>();
   let bytes = 0;
-  for (let doc = query.nextRaw(); doc !== undefined; doc = query.nextRaw()) {
+  const next = (): Doc | undefined => withContext("Executor error during distinct command", () => query.nextRaw());
+  for (let doc = next(); doc !== undefined; doc = next()) {
     for (const value of distinctValues(doc, key)) {
       const encoded = encodeValue(value);
       if (found.has(encoded)) continue;

@@ -111,7 +111,11 @@ export function indexSpec(given: Doc): Doc {
     throw wrap(failedToParse("The 'name' field is a required property of an index specification"));
   if (name === "") throw wrap(mongoError(67, "index name cannot be empty"));
   if (name === "*") throw wrap(mongoError(2, "The index name '*' is not valid."));
-  checkKey(key);
+  try {
+    checkKey(key);
+  } catch (error) {
+    throw wrap(error as Error);
+  }
   const option = new Map(options);
   if (option.has("expireAfterSeconds") && key.size > 1) {
     throw mongoError(67, "TTL indexes are single-field indexes, compound indexes do not support TTL");

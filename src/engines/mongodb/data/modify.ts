@@ -1,7 +1,7 @@
 import { Doc } from "../bson/doc.js";
 import { nameEnd } from "../bson/raw.js";
 import type { Value } from "../bson/values.js";
-import { mongoError } from "../errors.js";
+import { mongoError, withContext } from "../errors.js";
 import type { Catalog } from "./catalog.js";
 import type { Collection } from "./collection.js";
 import type { Deadline } from "./deadline.js";
@@ -85,7 +85,11 @@ export function updateMany(
   if (collection !== undefined) {
     // The records are found before the first is changed, so that none is found again in its new place.
     const found: { record: string; doc: Doc }[] = [];
-    for (let doc = query.nextRaw(); doc !== undefined; doc = query.nextRaw()) found.push({ record: query.record, doc });
+    withContext(`Plan executor error during ${spec.command ?? "update"}`, () => {
+      for (let doc = query.nextRaw(); doc !== undefined; doc = query.nextRaw()) {
+        found.push({ record: query.record, doc });
+      }
+    });
     for (const { record, doc } of found) {
       n++;
       before = doc;
@@ -140,9 +144,11 @@ function checkId(before: Buffer, now: Buffer, replacement: boolean): void {
 /** Removes what a query finds; tells how many there were. */
 export function deleteMany(collection: Collection, query: Query): number {
   const found: { record: string; bytes: Buffer }[] = [];
-  for (let doc = query.nextRaw(); doc !== undefined; doc = query.nextRaw()) {
-    found.push({ record: query.record, bytes: doc.bytes! });
-  }
+  withContext("Plan executor error during delete", () => {
+    for (let doc = query.nextRaw(); doc !== undefined; doc = query.nextRaw()) {
+      found.push({ record: query.record, bytes: doc.bytes! });
+    }
+  });
   for (const { record, bytes } of found) collection.remove(record, bytes);
   return found.length;
 }

@@ -130,7 +130,7 @@ export class Query implements DocumentSource {
         if (this.spec.allowDiskUse === false && this.sortBytes > sortMemoryLimit) {
           throw mongoError(
             292,
-            `Executor error during find command :: caused by :: Sort exceeded memory limit of ${sortMemoryLimit} bytes, but did not opt in to external sorting.`,
+            `Sort exceeded memory limit of ${sortMemoryLimit} bytes, but did not opt in to external sorting.`,
           );
         }
       }

@@ -2,7 +2,7 @@ import { bsonTypeName, equalValues } from "../bson/compare.js";
 import { Doc } from "../bson/doc.js";
 import type { Value } from "../bson/values.js";
 import { documentText, elementText } from "../data/text.js";
-import { failedToParse, MongoError, mongoError } from "../errors.js";
+import { failedToParse, MongoError, mongoError, withContext } from "../errors.js";
 import { identical, TreeApplier } from "./apply.js";
 import { compileArrayFilters } from "./array-filters.js";
 import { equalitiesOf } from "./equalities.js";
@@ -47,7 +47,7 @@ export interface Updater {
  * const { doc, modified } = updater.apply(before);
  */
 export function compileUpdate(update: Doc | readonly Value[], options: UpdateOptions): Updater {
-  const at = (run: () => Doc): Doc => atRuntime(options.command ?? "update", run);
+  const at = (run: () => Doc): Doc => withContext(`Plan executor error during ${options.command ?? "update"}`, run);
   if (!(update instanceof Doc)) {
     if (options.arrayFilters !== undefined && options.arrayFilters.length > 0) {
       throw failedToParse("Cannot specify arrayFilters and a pipeline update");
@@ -77,17 +77,6 @@ export function compileUpdate(update: Doc | readonly Value[], options: UpdateOpt
     return replacement(update, at);
   }
   return operators(update, options, at);
-}
-
-function atRuntime(command: string, run: () => Doc): Doc {
-  try {
-    return run();
-  } catch (error) {
-    if (error instanceof MongoError) {
-      error.message = `Plan executor error during ${command} :: caused by :: ${error.message}`;
-    }
-    throw error;
-  }
 }
 
 function alteredId(id: Value) {

@@ -1,7 +1,7 @@
 import { Decimal128, Int32, type Timestamp } from "bson";
 import { Doc } from "../../bson/doc.js";
 import { DateTime, UNDEFINED, type Value } from "../../bson/values.js";
-import { failedToParse, MongoError, mongoError } from "../../errors.js";
+import { failedToParse, MongoError, mongoError, withContext } from "../../errors.js";
 
 /** What an expression evaluates to; `undefined` says that the field is missing. */
 export type Result = Value | undefined;
@@ -106,11 +106,14 @@ export class Scope {
     return result;
   }
 
-  /** Throws the first error kept by {@link defer}. */
-  settle(): void {
+  /** Throws the first error kept by {@link defer}; before its text stands what was being computed beforehand. */
+  settle(what = "expression"): void {
     const error = this.#shared.deferred.shift();
     this.#shared.deferred.length = 0;
-    if (error !== undefined) throw error;
+    if (error === undefined) return;
+    withContext(`Failed to optimize ${what}`, () => {
+      throw error;
+    });
   }
 }
 

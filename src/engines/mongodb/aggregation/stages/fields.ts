@@ -1,13 +1,11 @@
 import { bsonTypeName } from "../../bson/compare.js";
 import { Doc } from "../../bson/doc.js";
 import type { Value } from "../../bson/values.js";
-import { MongoError, mongoError } from "../../errors.js";
+import { MongoError, mongoError, withContext } from "../../errors.js";
 import type { Variables } from "../expressions/expression.js";
 import { showValue } from "../show.js";
 import { type CompiledProjection, compileAddFields, compileProject, compileUnset, project } from "./projection.js";
-import { type Stage, type StageContext, type StageDefinition, withPrefix } from "./stage.js";
-
-const isMongoError = (error: unknown): error is MongoError => error instanceof MongoError;
+import type { Stage, StageContext, StageDefinition } from "./stage.js";
 
 /** A stage that makes one document of each. */
 export function mapping(name: string, map: (doc: Doc) => Doc): Stage {
@@ -32,7 +30,7 @@ function addFields(name: "$addFields" | "$set", summary: string): StageDefinitio
       if (!(argument instanceof Doc)) {
         throw mongoError(40272, `${name} specification stage must be an object, got ${bsonTypeName(argument)}`);
       }
-      const compiled = withPrefix(`Invalid ${name}`, () => compileAddFields(argument, context.scope), isMongoError);
+      const compiled = withContext(`Invalid ${name}`, () => compileAddFields(argument, context.scope));
       return projecting(name, compiled, context.variables);
     },
   };
@@ -44,7 +42,7 @@ const projectStage: StageDefinition = {
   supported: true,
   compile: (argument, context) => {
     if (!(argument instanceof Doc)) throw mongoError(15969, "$project specification must be an object");
-    const compiled = withPrefix("Invalid $project", () => compileProject(argument, context.scope), isMongoError);
+    const compiled = withContext("Invalid $project", () => compileProject(argument, context.scope));
     return projecting("$project", compiled, context.variables);
   },
 };
@@ -65,7 +63,7 @@ const unset: StageDefinition = {
       }
       names = argument;
     } else throw mongoError(31002, "$unset specification must be a string or an array");
-    const compiled = withPrefix("Invalid $unset", () => compileUnset(names), isMongoError);
+    const compiled = withContext("Invalid $unset", () => compileUnset(names));
     return projecting("$unset", compiled, context.variables);
   },
 };

@@ -1,6 +1,5 @@
 import type { Doc } from "../../bson/doc.js";
 import type { Value } from "../../bson/values.js";
-import type { MongoError } from "../../errors.js";
 import type { Scope, Variables } from "../expressions/expression.js";
 
 /** A compiled stage: documents in, documents out, pulled one at a time. */
@@ -59,14 +58,4 @@ export interface StageDefinition {
   readonly onlyFirst?: boolean;
   /** Not inside a `$facet`. */
   readonly notInFacet?: boolean;
-}
-
-/** Runs `compile` and puts the name of the stage before the text of its errors, as some stages of MongoDB do. */
-export function withPrefix<T>(prefix: string, compile: () => T, isError: (error: unknown) => error is MongoError): T {
-  try {
-    return compile();
-  } catch (error) {
-    if (isError(error)) error.message = `${prefix} :: caused by :: ${error.message}`;
-    throw error;
-  }
 }
