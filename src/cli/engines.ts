@@ -38,6 +38,23 @@ export const engineFacts: readonly EngineFacts[] = [
     exampleUrl: "redis://127.0.0.1:6379",
     environment: (url) => ({ REDIS_URL: url }),
   },
+  {
+    engine: "dynamodb",
+    modelled: false,
+    usualPort: 8000,
+    schemes: ["dynamodb"],
+    exampleUrl: "dynamodb://127.0.0.1:8000/shop?region=us-east-1",
+    // The SDKs want some region and credentials, and those of the URL where it has any.
+    environment: (text) => {
+      const url = new URL(text);
+      return {
+        AWS_ENDPOINT_URL_DYNAMODB: url.origin,
+        AWS_REGION: "us-east-1",
+        AWS_ACCESS_KEY_ID: decodeURIComponent(url.username) || "local",
+        AWS_SECRET_ACCESS_KEY: decodeURIComponent(url.password) || "local",
+      };
+    },
+  },
 ];
 
 const modelled = engineFacts.filter((facts) => facts.modelled);

@@ -7,6 +7,7 @@ export type EngineStarter = (options: EngineOptions) => Promise<RunningEngine>;
 export const engineStarters = {
   mongodb: async (options) => (await import("../engines/mongodb/server.js")).startMongodb(options),
   redis: async (options) => (await import("../engines/redis/server.js")).startRedis(options),
+  dynamodb: async (options) => (await import("../engines/dynamodb/server.js")).startDynamodb(options),
 } as const satisfies Record<string, EngineStarter>;
 
 /** The name of an engine that can be started embedded. */
@@ -16,4 +17,4 @@ export type EngineName = keyof typeof engineStarters;
 export const engineNames = Object.keys(engineStarters) as readonly EngineName[];
 
 /** Those that are started where nobody names any. Redis keeps no data in a folder yet, so it is started by name only. */
-export const startedUnasked: readonly EngineName[] = ["mongodb"];
+export const startedUnasked: readonly EngineName[] = ["mongodb", "dynamodb"];
