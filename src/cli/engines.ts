@@ -41,6 +41,7 @@ export const engineFacts: readonly EngineFacts[] = [
   {
     engine: "dynamodb",
     modelled: false,
+    driver: "@aws-sdk/client-dynamodb",
     usualPort: 8000,
     schemes: ["dynamodb"],
     exampleUrl: "dynamodb://127.0.0.1:8000/shop?region=us-east-1",

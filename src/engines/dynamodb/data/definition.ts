@@ -1,4 +1,3 @@
-import type { TypeName } from "../values/attribute-value.js";
 import type { KeyAttribute, KeySchema } from "../values/key-encoding.js";
 
 /** What is kept of a table beside its items; all of it plain data, which is stored as JSON. */
