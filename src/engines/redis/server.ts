@@ -94,7 +94,7 @@ export async function openRedis(options: EngineOptions): Promise<{ engine: Runni
     commands: commands(),
     settings: { bind: host, dir: process.cwd() },
   });
-  const listener = createServer({ noDelay: true, allowHalfOpen: false }, (socket) => {
+  const listener = createServer({ noDelay: true, allowHalfOpen: false, pauseOnConnect: true }, (socket) => {
     if (server.clients.size >= server.config.maxclients) {
       server.stats.rejectedConnections++;
       socket.on("error", () => {});

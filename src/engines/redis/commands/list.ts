@@ -40,7 +40,7 @@ function encodeList(c: Client, list: ListData): void {
 function emptied(c: Client, db: Database, entry: Entry, list: ListData): void {
   if (list.length > 0) {
     if (list.quick) encodeList(c, list);
-    db.changed(entry.key, c);
+    db.changed(entry.key, c, entry);
     return;
   }
   db.delete(entry);

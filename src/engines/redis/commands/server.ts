@@ -80,13 +80,11 @@ export function swapdb(c: Client, a: string[]): Reply {
         if (db.map.has(key) || other.map.has(key)) for (const client of clients) client.watchFailed = true;
       }
     }
-    const held = { map: first.map, dense: first.dense, expiries: first.expiries, bytes: first.bytes };
+    const held = { map: first.map, expiries: first.expiries, bytes: first.bytes };
     first.map = second.map;
-    first.dense = second.dense;
     first.expiries = second.expiries;
     first.bytes = second.bytes;
     second.map = held.map;
-    second.dense = held.dense;
     second.expiries = held.expiries;
     second.bytes = held.bytes;
     for (const db of [first, second]) {

@@ -22,16 +22,17 @@ export function get(c: Client, a: string[]): Reply {
 /** Sets a key to a string without an expiry; the end of all SETs. */
 function store(c: Client, key: string, value: string): void {
   const { db, server } = c;
-  const entry = db.map.get(key);
+  let entry = db.map.get(key);
   if (entry !== undefined && entry.type === TYPE_STRING && entry.expireAt === 0) {
     entry.value = value;
     entry.access = server.newAccess();
-  } else {
+  } else if (entry === undefined) entry = db.add(key, TYPE_STRING, value);
+  else {
     // An entry whose time has passed is removed first, with its event.
-    if (entry !== undefined) db.peek(key);
-    db.set(key, TYPE_STRING, value);
+    db.peek(key);
+    entry = db.set(key, TYPE_STRING, value);
   }
-  db.changed(key, c);
+  db.changed(key, c, entry);
 }
 
 export function set(c: Client, a: string[]): Reply {
@@ -239,9 +240,11 @@ function count(c: Client, key: string, by: number | bigint): Reply {
     if (sum > INT64_MAX || sum < INT64_MIN) return OVERFLOW;
   }
   const value = typeof sum === "number" ? sum : sum.toString();
-  if (entry === undefined) db.add(key, TYPE_STRING, value);
-  else entry.value = value;
-  db.changed(key, c);
+  if (entry === undefined) db.changed(key, c, db.add(key, TYPE_STRING, value));
+  else {
+    entry.value = value;
+    db.changed(key, c, entry);
+  }
   server.dirty++;
   if (server.notifyFlags !== 0) server.notify(NOTIFY_STRING, "incrby", key, db);
   return sum;

@@ -22,7 +22,7 @@ export function copyValue(entry: Entry): Value {
     case TYPE_SET: {
       const set = value as SetData;
       const copy = new SetData();
-      copy.items = set.items.slice();
+      for (const item of set.items) copy.items.push(item);
       copy.bytes = set.bytes;
       if (set.encoding !== "intset") copy.convert(set.encoding);
       return copy;

@@ -1,5 +1,6 @@
 import type { Client } from "../client.js";
 import type { RedisServer } from "../state.js";
+import { Entries } from "./entries.js";
 import { Entry, sizeOfEntry, TYPE_STRING, type TypeNumber, type Value } from "./entry.js";
 import { Expiries } from "./expiries.js";
 
@@ -27,9 +28,7 @@ export class Database {
   /** Which database clients see this as; SWAPDB changes it. */
   index: number;
   readonly server: RedisServer;
-  map = new Map<string, Entry>();
-  /** All entries; a removed one's place is taken by the last (see `scanDown`). */
-  dense: Entry[] = [];
+  map = new Entries();
   expiries = new Expiries();
   /** Clients blocked on keys of this database. */
   readonly waiting = new Map<string, Waiters>();
@@ -44,7 +43,12 @@ export class Database {
   }
 
   get size(): number {
-    return this.dense.length;
+    return this.map.dense.length;
+  }
+
+  /** All entries; a removed one's place is taken by the last (see `scanDown`). */
+  get dense(): readonly Entry[] {
+    return this.map.dense;
   }
 
   /** The entry of a key, or undefined when there is none or its time has passed. Leaves counters and access times. */
@@ -108,9 +112,7 @@ export class Database {
   add(key: string, type: TypeNumber, value: Value): Entry {
     const { server } = this;
     const entry = new Entry(key, type, value, server.newAccess());
-    entry.index = this.dense.length;
-    this.dense.push(entry);
-    this.map.set(key, entry);
+    this.map.insert(entry);
     if (type !== TYPE_STRING && this.waiting.size !== 0) server.keyReady(this, key);
     if (server.notifyFlags & NOTIFY_NEW) server.notify(NOTIFY_NEW, "new", key, this);
     return entry;
@@ -137,13 +139,7 @@ export class Database {
 
   /** Takes an entry out. Events and propagation are the caller's. */
   delete(entry: Entry): void {
-    this.map.delete(entry.key);
-    const { dense } = this;
-    const last = dense.pop()!;
-    if (last !== entry) {
-      dense[entry.index] = last;
-      last.index = entry.index;
-    }
+    this.map.delete(entry);
     if (entry.expireAt !== 0) this.expiries.remove(entry);
     this.bytes -= entry.bytes;
     entry.bytes = 0;
@@ -162,12 +158,13 @@ export class Database {
     this.expiries.remove(entry);
   }
 
-  /** To be called after each change of a key's value: counts its memory, and tells those who watch or track it. */
-  changed(key: string, client: Client | undefined): void {
-    const entry = this.map.get(key);
+  /**
+   * To be called after each change of a key's value: counts its memory, and tells those who watch or track it. Whoever
+   * has the key's entry at hand gives it.
+   */
+  changed(key: string, client: Client | undefined, entry: Entry | undefined = this.map.get(key)): void {
     if (entry !== undefined) this.account(entry);
-    if (this.watched.size !== 0) this.#touchWatched(key);
-    if (this.server.tracking.active) this.server.tracking.invalidate(key, client);
+    this.signal(key, client);
   }
 
   /** Counts the entry's memory anew. */
@@ -204,8 +201,7 @@ export class Database {
   /** Drops everything; tells how many keys there were. */
   clear(): number {
     const count = this.dense.length;
-    this.map = new Map();
-    this.dense = [];
+    this.map = new Entries();
     this.expiries = new Expiries();
     this.bytes = 0;
     return count;

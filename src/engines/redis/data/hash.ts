@@ -1,3 +1,5 @@
+import { MemberIndex } from "./string-index.js";
+
 /** Up to so many fields are searched one after the other. */
 const linearFields = 12;
 
@@ -7,9 +9,9 @@ const linearFields = 12;
  * promise because SCAN walks from the end to the beginning (see {@link scanDown}).
  */
 export class HashData {
-  fields: string[] = [];
-  values: string[] = [];
-  #index: Map<string, number> | undefined;
+  readonly fields: string[] = [];
+  readonly values: string[] = [];
+  #index: MemberIndex | undefined;
   /** Whether Redis would hold it as a listpack. */
   compact = true;
   bytes = 0;
@@ -19,7 +21,7 @@ export class HashData {
   }
 
   #find(field: string): number {
-    if (this.#index !== undefined) return this.#index.get(field) ?? -1;
+    if (this.#index !== undefined) return this.#index.find(field);
     const { fields } = this;
     for (let i = 0; i < fields.length; i++) if (fields[i] === field) return i;
     return -1;
@@ -43,15 +45,11 @@ export class HashData {
       return false;
     }
     const { fields } = this;
-    this.#index?.set(field, fields.length);
+    this.#index?.add(field, fields.length);
     fields.push(field);
     this.values.push(value);
     this.bytes += field.length + value.length;
-    if (this.#index === undefined && fields.length > linearFields) {
-      const index = new Map<string, number>();
-      for (let i = 0; i < fields.length; i++) index.set(fields[i]!, i);
-      this.#index = index;
-    }
+    if (this.#index === undefined && fields.length > linearFields) this.#index = new MemberIndex(fields);
     return true;
   }
 
@@ -60,19 +58,21 @@ export class HashData {
     if (at < 0) return false;
     const { fields, values } = this;
     this.bytes -= field.length + values[at]!.length;
-    this.#index?.delete(field);
+    this.#index?.remove(field, at);
     if (this.compact) {
       fields.splice(at, 1);
       values.splice(at, 1);
-      if (this.#index !== undefined) for (let i = at; i < fields.length; i++) this.#index.set(fields[i]!, i);
+      if (this.#index !== undefined) {
+        for (let i = at; i < fields.length; i++) this.#index.move(fields[i]!, i + 1, i);
+      }
       return true;
     }
     const lastField = fields.pop()!;
     const lastValue = values.pop()!;
     if (at < fields.length) {
+      this.#index?.move(lastField, fields.length, at);
       fields[at] = lastField;
       values[at] = lastValue;
-      this.#index?.set(lastField, at);
     }
     return true;
   }

@@ -1,4 +1,5 @@
 import { parseInt64 } from "./numbers.js";
+import { MemberIndex } from "./string-index.js";
 
 export type SetEncoding = "intset" | "listpack" | "hashtable";
 
@@ -13,8 +14,8 @@ function compareIntegers(a: string, b: string): number {
 
 /** A set: a dense array, sorted while all are integers, in the order of insertion while small, with an index when large. */
 export class SetData {
-  items: string[] = [];
-  #index: Map<string, number> | undefined;
+  readonly items: string[] = [];
+  #index: MemberIndex | undefined;
   encoding: SetEncoding = "intset";
   bytes = 0;
 
@@ -41,7 +42,7 @@ export class SetData {
       const at = this.#search(value);
       return this.items[at] === value ? at : -1;
     }
-    if (this.#index !== undefined) return this.#index.get(value) ?? -1;
+    if (this.#index !== undefined) return this.#index.find(value);
     const { items } = this;
     for (let i = 0; i < items.length; i++) if (items[i] === value) return i;
     return -1;
@@ -58,9 +59,7 @@ export class SetData {
   }
 
   #buildIndex(): void {
-    const index = new Map<string, number>();
-    for (let i = 0; i < this.items.length; i++) index.set(this.items[i]!, i);
-    this.#index = index;
+    this.#index = new MemberIndex(this.items);
   }
 
   /** Adds; the limits are Redis' settings for its encodings. Tells whether the member is new. */
@@ -82,7 +81,7 @@ export class SetData {
     if (this.encoding === "listpack" && (this.items.length >= maxListpack || value.length > maxValue)) {
       this.convert("hashtable");
     }
-    this.#index?.set(value, this.items.length);
+    this.#index?.add(value, this.items.length);
     this.items.push(value);
     this.bytes += value.length;
     if (this.#index === undefined && this.items.length > linearMembers) this.#buildIndex();
@@ -101,16 +100,18 @@ export class SetData {
     const { items } = this;
     const value = items[at]!;
     this.bytes -= value.length;
-    this.#index?.delete(value);
+    this.#index?.remove(value, at);
     if (this.encoding !== "hashtable") {
       items.splice(at, 1);
-      if (this.#index !== undefined) for (let i = at; i < items.length; i++) this.#index.set(items[i]!, i);
+      if (this.#index !== undefined) {
+        for (let i = at; i < items.length; i++) this.#index.move(items[i]!, i + 1, i);
+      }
       return value;
     }
     const last = items.pop()!;
     if (at < items.length) {
+      this.#index!.move(last, items.length, at);
       items[at] = last;
-      this.#index!.set(last, at);
     }
     return value;
   }

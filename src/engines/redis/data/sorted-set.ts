@@ -1,4 +1,8 @@
 import { RankedTree } from "./ranked-tree.js";
+import { MemberIndex } from "./string-index.js";
+
+/** Up to so many members are searched one after the other. */
+const linearMembers = 12;
 
 /**
  * A sorted set: each member's score, and the members in order. Members and scores also stand in dense arrays, in which
@@ -7,7 +11,7 @@ import { RankedTree } from "./ranked-tree.js";
 export class SortedSetData {
   readonly members: string[] = [];
   readonly scores: number[] = [];
-  readonly #index = new Map<string, number>();
+  #index: MemberIndex | undefined;
   readonly tree = new RankedTree();
   /** Whether Redis would hold it as a listpack. */
   compact = true;
@@ -17,24 +21,32 @@ export class SortedSetData {
     return this.members.length;
   }
 
+  #find(member: string): number {
+    if (this.#index !== undefined) return this.#index.find(member);
+    const { members } = this;
+    for (let i = 0; i < members.length; i++) if (members[i] === member) return i;
+    return -1;
+  }
+
   score(member: string): number | undefined {
-    const at = this.#index.get(member);
-    return at === undefined ? undefined : this.scores[at];
+    const at = this.#find(member);
+    return at < 0 ? undefined : this.scores[at];
   }
 
   has(member: string): boolean {
-    return this.#index.has(member);
+    return this.#find(member) >= 0;
   }
 
   /** Sets a member's score; tells whether the member is new. */
   set(member: string, score: number): boolean {
-    const at = this.#index.get(member);
-    if (at === undefined) {
-      this.#index.set(member, this.members.length);
+    const at = this.#find(member);
+    if (at < 0) {
+      this.#index?.add(member, this.members.length);
       this.members.push(member);
       this.scores.push(score);
       this.tree.insert(score, member);
       this.bytes += member.length;
+      if (this.#index === undefined && this.members.length > linearMembers) this.#index = new MemberIndex(this.members);
       return true;
     }
     const old = this.scores[at]!;
@@ -47,25 +59,25 @@ export class SortedSetData {
   }
 
   delete(member: string): boolean {
-    const at = this.#index.get(member);
-    if (at === undefined) return false;
-    this.#index.delete(member);
+    const at = this.#find(member);
+    if (at < 0) return false;
+    this.#index?.remove(member, at);
     this.tree.remove(this.scores[at]!, member);
     this.bytes -= member.length;
     const lastMember = this.members.pop()!;
     const lastScore = this.scores.pop()!;
     if (at < this.members.length) {
+      this.#index?.move(lastMember, this.members.length, at);
       this.members[at] = lastMember;
       this.scores[at] = lastScore;
-      this.#index.set(lastMember, at);
     }
     return true;
   }
 
   /** The rank from the lowest score on, or -1. */
   rank(member: string): number {
-    const at = this.#index.get(member);
-    return at === undefined ? -1 : this.tree.rank(this.scores[at]!, member);
+    const at = this.#find(member);
+    return at < 0 ? -1 : this.tree.rank(this.scores[at]!, member);
   }
 
   /** Members and scores from rank to rank, both included, upwards or (ranks counted from the end) downwards. */

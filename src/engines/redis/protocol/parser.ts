@@ -11,6 +11,7 @@ export interface ParserLimits {
 /** The longest line: an inline request, or the head of an argument. */
 const maxLine = 65_536;
 const maxArguments = 2_147_483_647;
+const none = Buffer.alloc(0);
 
 /** Names of commands as they were spelt, found by their bytes without making a string. */
 const nameSlots = 4096;
@@ -42,7 +43,7 @@ function nameAt(bytes: Buffer, from: number, to: number): string {
  * https://redis.io/docs/latest/develop/reference/protocol-spec/#sending-commands-to-a-redis-server
  */
 export class RequestParser {
-  #bytes: Buffer = Buffer.alloc(0);
+  #bytes: Buffer = none;
   #at = 0;
   #end = 0;
   /** Arguments still to come of the request that has begun; 0 between requests. */
@@ -52,6 +53,8 @@ export class RequestParser {
   /** Parts of one large argument that has begun. */
   #large: Buffer[] = [];
   #largeBytes = 0;
+  /** Whether the last chunk is still looked at in the memory of whoever gave it. */
+  #onLoan = false;
   /** Set when the connection must be closed after this error. */
   error: string | undefined;
 
@@ -65,11 +68,15 @@ export class RequestParser {
     return this.#end + this.#largeBytes;
   }
 
+  /** Takes in a chunk that is the parser's until {@link keep} is called. */
   push(chunk: Buffer): void {
     if (this.#largeBytes > 0) {
       this.#large.push(chunk);
       this.#largeBytes += chunk.length;
-      if (this.#largeBytes < this.#bulk + 2) return;
+      if (this.#largeBytes < this.#bulk + 2) {
+        this.#onLoan = true;
+        return;
+      }
       this.#bytes = Buffer.concat(this.#large, this.#largeBytes);
       this.#large = [];
       this.#largeBytes = 0;
@@ -81,6 +88,7 @@ export class RequestParser {
       this.#bytes = chunk;
       this.#at = 0;
       this.#end = chunk.length;
+      this.#onLoan = true;
       return;
     }
     const rest = this.#bytes.subarray(this.#at, this.#end);
@@ -89,9 +97,24 @@ export class RequestParser {
     this.#end = this.#bytes.length;
   }
 
+  /** Copies what is left of the last chunk, whose memory is about to be used for other bytes. */
+  keep(): void {
+    if (!this.#onLoan) return;
+    this.#onLoan = false;
+    if (this.#large.length > 0) {
+      const last = this.#large.length - 1;
+      this.#large[last] = Buffer.from(this.#large[last]!);
+      return;
+    }
+    if (this.#at >= this.#end) return;
+    this.#bytes = Buffer.from(this.#bytes.subarray(this.#at, this.#end));
+    this.#end -= this.#at;
+    this.#at = 0;
+  }
+
   /** Drops what has come in. */
   clear(): void {
-    this.#bytes = Buffer.alloc(0);
+    this.#bytes = none;
     this.#at = 0;
     this.#end = 0;
     this.#large = [];
@@ -173,7 +196,7 @@ export class RequestParser {
   /** The head of a large argument ended the chunk: nothing to keep yet. */
   #keepEmptyLarge(): void {
     this.#large = [];
-    this.#bytes = Buffer.alloc(0);
+    this.#bytes = none;
     this.#at = 0;
     this.#end = 0;
   }

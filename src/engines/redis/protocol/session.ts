@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { readShared } from "../../net/shared-reads.js";
 import { Client, type Transport } from "../client.js";
 import { discard, processRequest } from "../execute.js";
 import type { RedisServer } from "../state.js";
@@ -21,8 +22,9 @@ export class Session implements Transport {
   #paused = false;
   #ended = false;
 
-  constructor(server: RedisServer, socket: Socket) {
+  constructor(server: RedisServer, accepted: Socket) {
     this.#server = server;
+    const socket = readShared(accepted, (bytes) => this.#arrived(bytes));
     this.#socket = socket;
     const v6 = socket.remoteFamily === "IPv6";
     this.remote = `${v6 ? `[${socket.remoteAddress}]` : socket.remoteAddress}:${socket.remotePort}`;
@@ -30,7 +32,6 @@ export class Session implements Transport {
     this.#client = new Client(server, server.nextClientId(), this, server.dbs[0]!);
     server.clients.set(this.#client.id, this.#client);
     server.stats.connections++;
-    socket.on("data", (chunk: Buffer) => this.#arrived(chunk));
     socket.on("drain", () => this.#drained());
     // A connection that breaks is no news to a server; "close" follows.
     socket.on("error", () => {});
@@ -90,10 +91,18 @@ export class Session implements Transport {
 
   #arrived(chunk: Buffer): void {
     if (this.#ended) return;
-    const { stats, config } = this.#server;
+    const { stats } = this.#server;
     stats.reads++;
     stats.netInputBytes += chunk.length;
     this.#parser.push(chunk);
+    this.#consume();
+    // The chunk is on loan; what is left of it is kept in a buffer of its own.
+    this.#parser.keep();
+  }
+
+  /** Runs what has come in, or lets it wait. */
+  #consume(): void {
+    const { stats, config } = this.#server;
     if (this.#client.blocked !== undefined || this.#running || this.#paused) {
       if (this.#parser.pendingBytes > config.queryBufferLimit) {
         stats.queryLimitDrops++;
