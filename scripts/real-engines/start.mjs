@@ -22,11 +22,11 @@ export function freePort(wanted = 0) {
  * Installs (once) and starts an engine.
  *
  * @param {string} name one of `recipes`
- * @param {{ port?: number, data?: string, log?: (line: string) => void }} options `port` 0 or none: any free one;
- *   `data` none: a temporary folder, gone at `stop()`
+ * @param {{ port?: number, data?: string, args?: string[], log?: (line: string) => void }} options `port` 0 or none:
+ *   any free one; `data` none: a temporary folder, gone at `stop()`; `args`: after the recipe's own
  * @returns {Promise<{ name: string, url: string, port: number, pid: number, ended: Promise<string>, stop: () => Promise<void> }>}
  */
-export async function startRealEngine(name, { port = 0, data, log = () => {} } = {}) {
+export async function startRealEngine(name, { port = 0, data, args: more = [], log = () => {} } = {}) {
   const recipe = recipes[name];
   if (recipe === undefined)
     throw new Error(`no engine "${name}"; there are: ${Object.keys(recipes).sort().join(", ")}`);
@@ -37,7 +37,11 @@ export async function startRealEngine(name, { port = 0, data, log = () => {} } =
   const folder = data === undefined ? await mkdtemp(join(tmpdir(), `keyfold-${name}-`)) : resolve(data);
   await mkdir(folder, { recursive: true });
   const { file, args, cwd, env } = await recipe.command({ dir, data: folder, port: chosenPort });
-  const child = spawn(file, args, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(file, [...args, ...more], {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const output = [];
   for (const stream of [child.stdout, child.stderr])
     stream.on("data", (chunk) => {

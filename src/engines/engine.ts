@@ -35,6 +35,12 @@ export type Fault =
 /** Decides for each request whether something happens to it; `undefined` lets it run. */
 export type Intercept = (request: RequestInfo) => Fault | undefined;
 
+/** How much a message of an engine's log matters. */
+export type LogLevel = "debug" | "verbose" | "notice" | "warning";
+
+/** Takes the messages of an engine's log. */
+export type EngineLog = (level: LogLevel, message: string) => void;
+
 export interface EngineOptions {
   /** Default 127.0.0.1; any other than loopback needs `auth`. */
   readonly host?: string;
@@ -48,6 +54,8 @@ export interface EngineOptions {
   /** Uniform in [0, 1): for `$sample`, random evictions and the like. */
   readonly random?: () => number;
   readonly intercept?: Intercept;
+  /** What the engine has to say: repairs of its data, a disk that fails. By default warnings are the process' own. */
+  readonly log?: EngineLog;
 }
 
 /** A running embedded engine. */

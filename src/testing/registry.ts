@@ -16,5 +16,5 @@ export type EngineName = keyof typeof engineStarters;
 /** All of them, in the order in which they are started and shown. */
 export const engineNames = Object.keys(engineStarters) as readonly EngineName[];
 
-/** Those that are started where nobody names any. Redis keeps no data in a folder yet, so it is started by name only. */
-export const startedUnasked: readonly EngineName[] = ["mongodb", "dynamodb"];
+/** Those that are started where nobody names any. */
+export const startedUnasked: readonly EngineName[] = ["mongodb", "redis", "dynamodb"];

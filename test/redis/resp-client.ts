@@ -47,7 +47,7 @@ function read(text: string, at: number): [WireReply, number] {
 export class RespClient {
   readonly #socket: Socket;
   #buffer = "";
-  #waiting: ((reply: WireReply) => void)[] = [];
+  #waiting: { readonly resolve: (reply: WireReply) => void; readonly reject: (error: Error) => void }[] = [];
 
   private constructor(socket: Socket) {
     this.#socket = socket;
@@ -58,12 +58,16 @@ export class RespClient {
         while (at < this.#buffer.length) {
           const [reply, next] = read(this.#buffer, at);
           at = next;
-          this.#waiting.shift()?.(reply);
+          this.#waiting.shift()?.resolve(reply);
         }
       } catch (error) {
         if (!(error instanceof Incomplete)) throw error;
       }
       this.#buffer = this.#buffer.slice(at);
+    });
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      for (const { reject } of this.#waiting.splice(0)) reject(new Error("the connection was closed"));
     });
   }
 
@@ -82,7 +86,9 @@ export class RespClient {
       text += `*${args.length}\r\n`;
       for (const arg of args) text += `$${arg.length}\r\n${arg}\r\n`;
     }
-    const replies = requests.map(() => new Promise<WireReply>((resolve) => this.#waiting.push(resolve)));
+    const replies = requests.map(
+      () => new Promise<WireReply>((resolve, reject) => this.#waiting.push({ resolve, reject })),
+    );
     this.#socket.write(text, "latin1");
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {

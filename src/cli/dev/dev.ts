@@ -61,6 +61,9 @@ export async function startOne(name: EngineName, start: EngineStarter, options: 
     port,
     ...(options.data === undefined ? {} : { dataDir: join(resolve(options.data), name) }),
     ...(options.auth === undefined ? {} : { auth: options.auth }),
+    log: (level, message) => {
+      if (level === "notice" || level === "warning") note(`${name}: ${message}`);
+    },
   };
   try {
     return await start(engineOptions);

@@ -35,7 +35,9 @@ export interface Blocked {
   /** When it ends, in the clock's milliseconds; 0 for never. */
   readonly deadline: number;
   /** What is answered then. */
-  readonly onTimeout: Reply;
+  readonly onTimeout: Reply | (() => Reply);
+  /** Gives the reply that ends the wait early, when it is time. */
+  readonly until?: () => Reply | undefined;
   /** Whether it must be woken when a key is gone too. */
   readonly onGone: boolean;
   readonly args: string[];
@@ -108,6 +110,8 @@ export class Client {
   tracking: TrackingState | undefined;
   /** CLIENT CACHING was the last command: it holds for the next one. */
   cachingFresh = false;
+  /** Where its latest change stands among all (see {@link PersistencePort.offset}). */
+  changedAt = 0;
   /** What is to be propagated in place of the command that runs; an empty list for nothing. */
   rewritten: string[][] | undefined;
   /** Since when the unread replies are over the soft limit; 0 when they are not. */
@@ -154,6 +158,12 @@ export class Client {
   /** Sends what has gathered; drops the client when it leaves too much unread. */
   flush(): void {
     if (this.out.length === 0) return;
+    if (this.server.unwritten && !this.server.persistence!.commit(this)) {
+      // Its changes could not be kept: it must not take them for acknowledged.
+      this.out = "";
+      this.transport!.destroy();
+      return;
+    }
     const bytes = this.out;
     this.out = "";
     this.server.stats.netOutputBytes += bytes.length;

@@ -288,7 +288,10 @@ function admit(server: RedisServer, client: Client, command: Command, args: stri
     client.reply(QUEUED);
     return;
   }
+  const { persistence } = server;
+  const offset = persistence?.offset;
   const reply = call(server, client, command, args);
+  if (persistence !== undefined && persistence.offset !== offset) client.changedAt = persistence.offset;
   if (client.retrying !== undefined && client.blocked !== undefined) return;
   client.reply(reply);
   finish(server, client);
@@ -341,6 +344,7 @@ export function call(server: RedisServer, client: Client, command: Command, args
   server.current = client;
   const { dirty } = server;
   const { db } = client;
+  if (server.walks.size !== 0) for (const walk of server.walks) walk.beforeCommand(client, command, args);
   const started = performance.now();
   let reply: Reply;
   try {

@@ -1,8 +1,11 @@
 import { createServer, type Server } from "node:net";
+import { resolve } from "node:path";
 import { KeyfoldError } from "../../internal/errors.js";
 import type { EngineOptions, RunningEngine } from "../engine.js";
 import { isLoopback } from "../net/server.js";
 import { commands } from "./commands/table.js";
+import type { LogFiles } from "./persistence/append-log.js";
+import { Persistence } from "./persistence/persistence.js";
 import { Session } from "./protocol/session.js";
 import { RedisServer } from "./state.js";
 
@@ -52,6 +55,7 @@ function cron(server: RedisServer): void {
       server.tracking.flushBroadcasts();
     }
   }
+  server.persistence?.cron();
   for (const client of server.blocking.clients) if (client.blocked?.deadline) server.blocking.expire(client);
   const { timeout, maxmemoryClients } = server.config;
   if (maxmemoryClients > 0) evictClients(server, maxmemoryClients);
@@ -74,16 +78,14 @@ export async function startRedis(options: EngineOptions): Promise<RunningEngine>
 }
 
 /** {@link startRedis} with the server behind it: for what is attached to it (scripts, persistence) and for tests. */
-export async function openRedis(options: EngineOptions): Promise<{ engine: RunningEngine; server: RedisServer }> {
+export async function openRedis(
+  options: EngineOptions,
+  files?: LogFiles,
+): Promise<{ engine: RunningEngine; server: RedisServer }> {
   const host = options.host ?? "127.0.0.1";
   if (options.auth === undefined && !isLoopback(host)) {
     throw new KeyfoldError("INPUT_INVALID", `An engine without credentials serves this machine alone, not ${host}.`, {
       fix: "Give credentials (auth: { user, password }) or leave the host at 127.0.0.1.",
-    });
-  }
-  if (options.dataDir !== undefined) {
-    throw new KeyfoldError("INPUT_INVALID", "The embedded Redis does not keep data on disk yet.", {
-      fix: "Start it without a data directory.",
     });
   }
   const server = new RedisServer({
@@ -92,8 +94,15 @@ export async function openRedis(options: EngineOptions): Promise<{ engine: Runni
     intercept: options.intercept,
     auth: options.auth,
     commands: commands(),
-    settings: { bind: host, dir: process.cwd() },
+    log: options.log,
+    settings: {
+      bind: host,
+      dir: options.dataDir === undefined ? process.cwd() : resolve(options.dataDir),
+      appendonly: options.dataDir === undefined ? "no" : "yes",
+    },
   });
+  const persistence =
+    options.dataDir === undefined ? undefined : await Persistence.open(server, resolve(options.dataDir), files);
   const listener = createServer({ noDelay: true, allowHalfOpen: false, pauseOnConnect: true }, (socket) => {
     if (server.clients.size >= server.config.maxclients) {
       server.stats.rejectedConnections++;
@@ -103,23 +112,31 @@ export async function openRedis(options: EngineOptions): Promise<{ engine: Runni
     }
     new Session(server, socket);
   });
-  await listen(listener, host, options.port ?? 0);
+  try {
+    await listen(listener, host, options.port ?? 0);
+  } catch (error) {
+    await persistence?.close(false);
+    throw error;
+  }
   const { port } = listener.address() as { port: number };
   server.port = port;
   server.listening(port);
   const timer = setInterval(() => cron(server), cronMs);
   timer.unref();
   let closing: Promise<void> | undefined;
-  const close = (): Promise<void> => {
-    closing ??= new Promise((resolve) => {
-      clearInterval(timer);
-      server.unpause();
-      listener.close(() => resolve());
-      for (const client of [...server.clients.values()]) client.transport?.destroy();
-    });
+  const end = async (save: boolean | undefined): Promise<void> => {
+    clearInterval(timer);
+    server.unpause();
+    const closed = new Promise<void>((done) => listener.close(() => done()));
+    for (const client of [...server.clients.values()]) client.transport?.destroy();
+    await closed;
+    await persistence?.close(save);
+  };
+  const close = (save?: boolean): Promise<void> => {
+    closing ??= end(save);
     return closing;
   };
-  server.onShutdown = () => void close();
+  server.onShutdown = () => void close(false);
   const shownHost = host === "localhost" || isLoopback(host) ? host : "127.0.0.1";
   const login =
     options.auth === undefined
@@ -130,7 +147,7 @@ export async function openRedis(options: EngineOptions): Promise<{ engine: Runni
     url: `redis://${login}${shownHost}:${port}`,
     port,
     reset: async () => server.resetAll(),
-    close,
+    close: () => close(),
   };
   return { engine, server };
 }

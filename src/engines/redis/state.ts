@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { EngineClock, Intercept } from "../engine.js";
+import type { EngineClock, EngineLog, Intercept, LogLevel } from "../engine.js";
 import { Blocking } from "./blocking/blocking.js";
 import type { Client } from "./client.js";
 import { type Command, FLAG_WRITE } from "./commands/spec.js";
@@ -22,7 +22,11 @@ export interface ServerOptions {
   readonly auth: { readonly user: string; readonly password: string } | undefined;
   readonly commands: ReadonlyMap<string, Command>;
   readonly settings: Readonly<Record<string, string>>;
+  /** Where messages go; by default warnings become warnings of the process. */
+  readonly log?: EngineLog | undefined;
 }
+
+const levels = ["debug", "verbose", "notice", "warning", "nothing"];
 
 /** What scripting adds to the server; absent until it is there. */
 export interface ScriptingPort {
@@ -34,15 +38,36 @@ export interface ScriptingPort {
   info(): { scripts: number; functions: number; libraries: number; bytes: number };
 }
 
+/** What saves keys while commands change them (see persistence/key-walk.ts). */
+export interface CommandWatcher {
+  beforeCommand(client: Client, command: Command, args: readonly string[]): void;
+  finish(): void;
+}
+
 /** What persistence adds to the server; absent while data is kept in memory only. */
 export interface PersistencePort {
-  save(client: Client): Reply;
-  backgroundSave(client: Client): Reply;
-  rewrite(client: Client): Reply;
-  /** Fields of INFO's persistence section about the append-only file. */
+  /** Changes that were handed over so far, and those that are on the disk. */
+  readonly offset: number;
+  readonly durableOffset: number;
+  save(): Reply;
+  backgroundSave(scheduled: boolean): Reply;
+  rewrite(): Reply;
+  /** Follows a change of the settings. */
+  configured(): void;
+  /** Writes what has gathered; false when a client's reply must not go out, because its changes could not be kept. */
+  commit(client?: Client): boolean;
+  /** Makes the changes so far durable, and tells when they are. */
+  syncSoon(): void;
+  /** Called several times a second. */
+  cron(): void;
+  /** Fields of INFO's persistence section. */
   info(): readonly (readonly [string, string | number])[];
   /** Why writes are refused for now, or undefined. */
   failure(): string | undefined;
+  /** Bytes that wait to be written. */
+  readonly bufferedBytes: number;
+  /** Writes all and closes the files; a snapshot first with `save`, or by default when there are save points. */
+  close(save: boolean | undefined): Promise<void>;
 }
 
 /** Everything that the commands of one server share. */
@@ -72,6 +97,10 @@ export class RedisServer {
   persistence: PersistencePort | undefined;
   /** Where changes go; undefined when nobody wants them. */
   propagator: Propagator | undefined;
+  /** Saving that is under way: told of each command before it changes keys. */
+  readonly walks = new Set<CommandWatcher>();
+  /** Changes have gathered that are not written to the append-only file yet: before replies go out they must be. */
+  unwritten = false;
   /** The time of the commands that run, in the clock's milliseconds: it stands still within a command. */
   now: number;
   /** Changes of the data since the start. */
@@ -79,6 +108,8 @@ export class RedisServer {
   /** The client whose command runs. */
   current: Client | undefined;
   notifyFlags = 0;
+  /** A file is read: nothing expires. */
+  loading = false;
   /** While clients are paused nothing expires. */
   expiryPaused = false;
   /** DEBUG SET-ACTIVE-EXPIRE. */
@@ -89,6 +120,7 @@ export class RedisServer {
   port = 0;
   /** Asked to shut down: set by the engine. */
   onShutdown: (() => void) | undefined;
+  readonly #log: EngineLog | undefined;
   #nextClientId = 1;
   #flush: Client[] = [];
   #changes: Change[] = [];
@@ -100,6 +132,7 @@ export class RedisServer {
     this.clock = options.clock;
     this.random = options.random;
     this.intercept = options.intercept;
+    this.#log = options.log;
     this.commands = options.commands;
     for (const [name, command] of this.commands) {
       this.spelt.set(name, command);
@@ -176,6 +209,7 @@ export class RedisServer {
     this.#lfu = isLfu(this.config.maxmemoryPolicy);
     this.slowlog.trim();
     this.tracking.enforceLimit();
+    this.persistence?.configured();
     if (this.config.maxmemory > 0) makeRoom(this);
   }
 
@@ -185,6 +219,18 @@ export class RedisServer {
 
   get lfu(): boolean {
     return this.#lfu;
+  }
+
+  /** Says something to whoever keeps the log, when it is loud enough for the setting `loglevel`. */
+  log(level: LogLevel, message: string): void {
+    if (levels.indexOf(level) < levels.indexOf(this.config.loglevel)) return;
+    if (this.#log !== undefined) this.#log(level, message);
+    else if (level === "warning") process.emitWarning(message, "KeyfoldRedisWarning");
+  }
+
+  /** A script's message: it is for the log alone. */
+  logOfScript(level: LogLevel, message: string): void {
+    if (this.#log !== undefined) this.log(level, message);
   }
 
   nextClientId(): number {
@@ -226,6 +272,11 @@ export class RedisServer {
   /** Opens a unit of work whose changes are propagated as a whole. */
   enterUnit(): void {
     this.#units++;
+  }
+
+  /** Whether a transaction or a script is under way, whose changes gather. */
+  get inUnit(): boolean {
+    return this.#units > 0;
   }
 
   leaveUnit(): void {
@@ -306,6 +357,7 @@ export class RedisServer {
 
   /** Drops data and the state of clients, for use between tests. */
   resetAll(): void {
+    for (const walk of [...this.walks]) walk.finish();
     for (const db of this.dbs) db.clear();
     for (const client of [...this.clients.values()]) client.transport?.destroy();
     this.slowlog.clear();
@@ -313,5 +365,7 @@ export class RedisServer {
     this.scripting?.reset();
     this.stats.reset();
     this.unpause();
+    this.propagator?.write([{ db: 0, args: ["FLUSHALL"] }]);
+    this.propagator?.write([{ db: 0, args: ["FUNCTION", "FLUSH"] }]);
   }
 }

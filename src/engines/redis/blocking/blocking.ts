@@ -10,6 +10,10 @@ const kindOfType = new Map<number, Blocked["kind"]>([
   [TYPE_STREAM, "stream"],
 ]);
 
+function timeoutReply({ onTimeout }: Blocked): Reply {
+  return typeof onTimeout === "function" ? onTimeout() : onTimeout;
+}
+
 /** The longest wait that Node's timers take. */
 const maxTimer = 2_147_483_647;
 
@@ -64,8 +68,21 @@ export class Blocking {
     }
     this.release(client);
     this.#count(blocked, false);
-    client.reply(blocked.onTimeout);
+    client.reply(timeoutReply(blocked));
     this.#after(client);
+  }
+
+  /** More of the changes are on the disk: ends the waits that were for that. */
+  acknowledged(): void {
+    for (const client of [...this.clients]) {
+      const { blocked } = client;
+      const reply = blocked?.until?.();
+      if (blocked === undefined || reply === undefined) continue;
+      this.release(client);
+      this.#count(blocked, false);
+      client.reply(reply);
+      this.#after(client);
+    }
   }
 
   /** Ends a wait with an answer (CLIENT UNBLOCK). */
@@ -75,7 +92,7 @@ export class Blocking {
     this.release(client);
     this.#count(blocked, error !== undefined);
     if (error !== undefined) this.#server.stats.countError("UNBLOCKED");
-    client.reply(error ?? blocked.onTimeout);
+    client.reply(error ?? timeoutReply(blocked));
     this.#after(client);
   }
 

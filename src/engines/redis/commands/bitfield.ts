@@ -120,6 +120,10 @@ function run(c: Client, a: string[], readOnly: boolean): Reply {
     c.db.changed(key, c);
     c.server.notify(NOTIFY_STRING, "setbit", key, c.db);
     c.server.dirty += changes;
+  } else if (grew) {
+    // Every value was refused, but the key has been made or has grown: that is to be repeated, too.
+    c.db.changed(key, undefined);
+    c.server.dirty++;
   }
   return out;
 }

@@ -133,6 +133,11 @@ export function configSet(c: Client, a: string[]): Reply {
       return err(`CONFIG SET failed (possibly related to argument '${name}') - ${(error as Error).message}`);
     }
   }
+  if (server.persistence === undefined && values.get(Config.find("appendonly")!) === "yes") {
+    return err(
+      "CONFIG SET failed (possibly related to argument 'appendonly') - this server keeps its data in memory: start it with a data directory",
+    );
+  }
   server.config.apply(values);
   server.configured();
   return OK;
@@ -314,7 +319,7 @@ export function memoryStats(c: Client): Reply {
     "cluster.links",
     0,
     "aof.buffer",
-    0,
+    server.persistence?.bufferedBytes ?? 0,
     "lua.caches",
     server.scripting?.info().bytes ?? 0,
     "functions.caches",
@@ -413,16 +418,20 @@ export function waitaof(c: Client, a: string[]): Reply {
   const local = longIn(a[1]!, 0, 1, err("value is out of range, must be between 0 and 1"));
   const replicas = long(a[2]!);
   const until = timeoutMs(c, a[3]!);
-  if (local > 0 && c.server.persistence === undefined) {
+  const { persistence, config } = c.server;
+  if (local > 0 && (persistence === undefined || !config.appendonly)) {
     return err("WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
   }
-  if (replicas <= 0 || c.denyBlocking) return [c.server.persistence === undefined ? 0 : 1, 0];
+  const kept = (): number => (persistence !== undefined && persistence.durableOffset >= c.changedAt ? 1 : 0);
+  if ((kept() >= local && replicas <= 0) || c.denyBlocking) return [kept(), 0];
+  if (kept() < local) persistence!.syncSoon();
   return c.server.blocking.wait(c, {
     kind: "wait",
     keys: [],
     db: c.db,
     deadline: until,
-    onTimeout: [c.server.persistence === undefined ? 0 : 1, 0],
+    onTimeout: () => [kept(), 0],
+    ...(replicas <= 0 ? { until: () => (kept() >= local ? [kept(), 0] : undefined) } : {}),
     onGone: false,
     args: a,
     command: c.lastCommand!,
@@ -436,16 +445,16 @@ export function role(): Reply {
 const NO_FILES = err("this server keeps its data in memory: start it with a data directory to keep it on disk");
 
 export function save(c: Client): Reply {
-  return c.server.persistence?.save(c) ?? NO_FILES;
+  return c.server.persistence?.save() ?? NO_FILES;
 }
 
 export function bgsave(c: Client, a: string[]): Reply {
   if (a.length > 2 || (a.length === 2 && a[1]!.toUpperCase() !== "SCHEDULE")) return SYNTAX;
-  return c.server.persistence?.backgroundSave(c) ?? NO_FILES;
+  return c.server.persistence?.backgroundSave(a.length === 2) ?? NO_FILES;
 }
 
 export function bgrewriteaof(c: Client): Reply {
-  return c.server.persistence?.rewrite(c) ?? NO_FILES;
+  return c.server.persistence?.rewrite() ?? NO_FILES;
 }
 
 export function lastsave(c: Client): Reply {
@@ -453,17 +462,18 @@ export function lastsave(c: Client): Reply {
 }
 
 export function shutdown(c: Client, a: string[]): Reply {
-  let abort = false;
-  let others = 0;
-  for (const option of a.slice(1)) {
-    const word = option.toUpperCase();
-    if (word === "ABORT") abort = true;
-    else if (word === "SAVE" || word === "NOSAVE" || word === "NOW" || word === "FORCE") others++;
-    else return SYNTAX;
+  const { server } = c;
+  const words = new Set(a.slice(1).map((option) => option.toUpperCase()));
+  for (const word of words) if (!/^(ABORT|SAVE|NOSAVE|NOW|FORCE)$/.test(word)) return SYNTAX;
+  if (words.has("SAVE") && words.has("NOSAVE")) return SYNTAX;
+  if (words.has("ABORT")) return words.size > 1 ? SYNTAX : err("No shutdown in progress.");
+  const failed = err("Errors trying to SHUTDOWN. Check logs.");
+  if (server.onShutdown === undefined) return failed;
+  if (words.has("SAVE") || (server.config.savePoints.length > 0 && !words.has("NOSAVE"))) {
+    const saved = server.persistence?.save() ?? NO_FILES;
+    if (saved instanceof ErrorReply && server.persistence !== undefined && !words.has("FORCE")) return failed;
   }
-  if (abort) return others > 0 ? SYNTAX : err("No shutdown in progress.");
-  if (c.server.onShutdown === undefined) return err("Errors trying to SHUTDOWN. Check logs.");
-  c.server.onShutdown();
+  server.onShutdown();
   return NO_REPLY;
 }
 

@@ -37,6 +37,10 @@ export function parseMemory(value: string): number | undefined {
 export class Config {
   readonly #values = new Map<string, string>();
 
+  appendfsync = "everysec";
+  appendonly = false;
+  autoRewriteMinSize = 67_108_864;
+  autoRewritePercentage = 100;
   hashMaxListpackEntries = 512;
   hashMaxListpackValue = 64;
   hllSparseMaxBytes = 3000;
@@ -48,6 +52,7 @@ export class Config {
   lfuDecayTime = 1;
   lfuLogFactor = 10;
   listMaxListpackSize = -2;
+  loglevel = "notice";
   maxclients = 10_000;
   maxmemory = 0;
   /** Bytes that all clients together may hold; 0 for no limit. */
@@ -60,11 +65,14 @@ export class Config {
   protoMaxBulkLen = 536_870_912;
   queryBufferLimit = 1_073_741_824;
   requirepass = "";
+  /** After so many seconds a snapshot is due when there are so many changes. */
+  savePoints: readonly { readonly seconds: number; readonly changes: number }[] = [];
   setMaxIntsetEntries = 512;
   setMaxListpackEntries = 128;
   setMaxListpackValue = 64;
   slowlogLogSlowerThan = 10_000;
   slowlogMaxLen = 128;
+  stopWritesOnSaveError = true;
   streamNodeMaxBytes = 4096;
   streamNodeMaxEntries = 100;
   timeout = 0;
@@ -119,6 +127,14 @@ export class Config {
     const text = (name: string): string => this.#values.get(name)!;
     const number = (name: string): number => Number(text(name));
     const bool = (name: string): boolean => text(name) === "yes";
+    this.appendfsync = text("appendfsync");
+    this.appendonly = bool("appendonly");
+    this.autoRewriteMinSize = number("auto-aof-rewrite-min-size");
+    this.autoRewritePercentage = number("auto-aof-rewrite-percentage");
+    this.loglevel = text("loglevel");
+    const points = text("save").split(" ").filter(Boolean).map(Number);
+    this.savePoints = points.flatMap((seconds, at) => (at % 2 === 0 ? [{ seconds, changes: points[at + 1]! }] : []));
+    this.stopWritesOnSaveError = bool("stop-writes-on-bgsave-error");
     this.hashMaxListpackEntries = number("hash-max-listpack-entries");
     this.hashMaxListpackValue = number("hash-max-listpack-value");
     this.hllSparseMaxBytes = number("hll-sparse-max-bytes");

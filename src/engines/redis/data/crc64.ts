@@ -10,14 +10,30 @@ for (let i = 0; i < 256; i++) {
   high[i] = Number(crc >> 32n);
 }
 
+/** A checksum over bytes that come in pieces. */
+export class Crc64 {
+  #lo = 0;
+  #hi = 0;
+
+  add(bytes: Uint8Array, length = bytes.length): this {
+    let lo = this.#lo;
+    let hi = this.#hi;
+    for (let i = 0; i < length; i++) {
+      const at = (lo ^ bytes[i]!) & 255;
+      lo = ((lo >>> 8) | (hi << 24)) ^ low[at]!;
+      hi = (hi >>> 8) ^ high[at]!;
+    }
+    this.#lo = lo;
+    this.#hi = hi;
+    return this;
+  }
+
+  get value(): bigint {
+    return (BigInt(this.#hi >>> 0) << 32n) | BigInt(this.#lo >>> 0);
+  }
+}
+
 /** The checksum of the first `length` bytes. */
 export function crc64(bytes: Uint8Array, length: number): bigint {
-  let lo = 0;
-  let hi = 0;
-  for (let i = 0; i < length; i++) {
-    const at = (lo ^ bytes[i]!) & 255;
-    lo = ((lo >>> 8) | (hi << 24)) ^ low[at]!;
-    hi = (hi >>> 8) ^ high[at]!;
-  }
-  return (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
+  return new Crc64().add(bytes, length).value;
 }

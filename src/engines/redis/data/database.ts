@@ -4,6 +4,13 @@ import { Entries } from "./entries.js";
 import { Entry, sizeOfEntry, TYPE_STRING, type TypeNumber, type Value } from "./entry.js";
 import { Expiries } from "./expiries.js";
 
+/** What saves the keys of a database while they change (see persistence/key-walk.ts). */
+export interface KeyWatcher {
+  before(db: Database, entry: Entry): void;
+  added(db: Database, entry: Entry): void;
+  removed(db: Database, entry: Entry, moved: Entry | undefined, from: number): void;
+}
+
 /** Classes of keyspace events, as bits. */
 export const NOTIFY_KEYSPACE = 1;
 export const NOTIFY_KEYEVENT = 2;
@@ -34,8 +41,10 @@ export class Database {
   readonly waiting = new Map<string, Waiters>();
   /** Clients that watch keys of this database. */
   readonly watched = new Map<string, Set<Client>>();
-  /** Sum of the expiry times, for the average. */
+  /** Estimated memory of all entries. */
   bytes = 0;
+  /** Saving that is under way. */
+  readonly walks = new Set<KeyWatcher>();
 
   constructor(server: RedisServer, index: number) {
     this.server = server;
@@ -61,6 +70,8 @@ export class Database {
 
   #expired(entry: Entry): Entry | undefined {
     const { server } = this;
+    // A file that is read holds the removal of what has expired.
+    if (server.loading) return entry;
     if (server.expiryPaused) return undefined;
     this.expire(entry);
     return undefined;
@@ -113,6 +124,7 @@ export class Database {
     const { server } = this;
     const entry = new Entry(key, type, value, server.newAccess());
     this.map.insert(entry);
+    if (this.walks.size !== 0) for (const walk of this.walks) walk.added(this, entry);
     if (type !== TYPE_STRING && this.waiting.size !== 0) server.keyReady(this, key);
     if (server.notifyFlags & NOTIFY_NEW) server.notify(NOTIFY_NEW, "new", key, this);
     return entry;
@@ -120,6 +132,7 @@ export class Database {
 
   /** Gives an existing key another value and type; the expiry stays. */
   replace(entry: Entry, type: TypeNumber, value: Value): void {
+    if (this.walks.size !== 0) for (const walk of this.walks) walk.before(this, entry);
     // Whoever blocks on a stream's group must learn that the stream is gone.
     if (this.waiting.size !== 0 && entry.type !== TYPE_STRING) this.server.keyReady(this, entry.key);
     entry.type = type;
@@ -139,7 +152,15 @@ export class Database {
 
   /** Takes an entry out. Events and propagation are the caller's. */
   delete(entry: Entry): void {
-    this.map.delete(entry);
+    const { walks } = this;
+    if (walks.size === 0) this.map.delete(entry);
+    else {
+      for (const walk of walks) walk.before(this, entry);
+      const last = this.dense.at(-1)!;
+      this.map.delete(entry);
+      const moved = last === entry ? undefined : last;
+      for (const walk of walks) walk.removed(this, entry, moved, this.dense.length);
+    }
     if (entry.expireAt !== 0) this.expiries.remove(entry);
     this.bytes -= entry.bytes;
     entry.bytes = 0;

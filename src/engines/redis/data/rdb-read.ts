@@ -1,6 +1,6 @@
 import { crc64 } from "./crc64.js";
 import { TYPE_HASH, TYPE_LIST, TYPE_SET, TYPE_STREAM, TYPE_STRING, TYPE_ZSET, type TypeNumber } from "./entry.js";
-import { type Int, normalInt } from "./numbers.js";
+import { type Int, normalInt, parseDouble } from "./numbers.js";
 import { readPacked } from "./packed.js";
 import { rdbVersion } from "./rdb-write.js";
 import { Consumer, Group, type Pending, StreamData } from "./stream.js";
@@ -36,6 +36,15 @@ export class RdbReader {
   /** Whether all bytes are read. */
   get ended(): boolean {
     return this.#at >= this.#data.length;
+  }
+
+  /** How many bytes are read. */
+  get position(): number {
+    return this.#at;
+  }
+
+  skip(bytes: number): void {
+    this.#take(bytes);
   }
 
   byte(): number {
@@ -150,7 +159,7 @@ export function verifyDump(data: Buffer): boolean {
 
 function pairs(items: readonly string[]): { member: string; score: number }[] {
   const out: { member: string; score: number }[] = [];
-  for (let i = 0; i + 1 < items.length; i += 2) out.push({ member: items[i]!, score: Number(items[i + 1]) });
+  for (let i = 0; i + 1 < items.length; i += 2) out.push({ member: items[i]!, score: parseDouble(items[i + 1]!) });
   return out;
 }
 

@@ -30,8 +30,8 @@ export const RDB_HASH = 4;
 export const RDB_ZSET_2 = 5;
 export const RDB_STREAM_3 = 21;
 
-/** Collects bytes. */
-class Writer {
+/** Collects bytes of Redis' file format. */
+export class RdbWriter {
   #data = Buffer.alloc(256);
   #length = 0;
 
@@ -97,6 +97,18 @@ class Writer {
     this.#length = this.#data.writeBigUInt64BE(BigInt(id.seq), this.#length);
   }
 
+  /** How many bytes have gathered. */
+  get size(): number {
+    return this.#length;
+  }
+
+  /** What has gathered, which is begun anew. */
+  take(): Buffer {
+    const bytes = Buffer.from(this.whole());
+    this.#length = 0;
+    return bytes;
+  }
+
   whole(): Buffer {
     return this.#data.subarray(0, this.#length);
   }
@@ -147,7 +159,7 @@ function idBytes(id: StreamId): string {
 }
 
 /** Entries in listpacks of up to a hundred, fields named in each entry. */
-function writeStream(out: Writer, stream: StreamData): void {
+function writeStream(out: RdbWriter, stream: StreamData): void {
   const entries = stream.range(zeroId, maxId, 0, false);
   const nodes: (typeof entries)[] = [];
   for (let i = 0; i < entries.length; i += 100) nodes.push(entries.slice(i, i + 100));
@@ -200,31 +212,44 @@ function writeStream(out: Writer, stream: StreamData): void {
   }
 }
 
-/** A value with its type before it. */
-function writeValue(out: Writer, entry: Entry): void {
+/** A value's type. */
+function typeOf(entry: Entry): number {
+  switch (entry.type) {
+    case TYPE_STRING:
+      return RDB_STRING;
+    case TYPE_LIST:
+      return RDB_LIST;
+    case TYPE_SET:
+      return RDB_SET;
+    case TYPE_ZSET:
+      return RDB_ZSET_2;
+    case TYPE_HASH:
+      return RDB_HASH;
+    default:
+      return RDB_STREAM_3;
+  }
+}
+
+function writeValue(out: RdbWriter, entry: Entry): void {
   const { value } = entry;
   switch (entry.type) {
     case TYPE_STRING:
-      out.byte(RDB_STRING);
       out.text(stringOf(value as StringValue));
       return;
     case TYPE_LIST: {
       const list = value as ListData;
-      out.byte(RDB_LIST);
       out.length(list.length);
       for (let i = 0; i < list.length; i++) out.text(list.at(i));
       return;
     }
     case TYPE_SET: {
       const set = value as SetData;
-      out.byte(RDB_SET);
       out.length(set.size);
       for (const item of set.items) out.text(item);
       return;
     }
     case TYPE_ZSET: {
       const zset = value as SortedSetData;
-      out.byte(RDB_ZSET_2);
       out.length(zset.size);
       for (const { member, score } of zset.entries()) {
         out.text(member);
@@ -234,7 +259,6 @@ function writeValue(out: Writer, entry: Entry): void {
     }
     case TYPE_HASH: {
       const hash = value as HashData;
-      out.byte(RDB_HASH);
       out.length(hash.size);
       for (let i = 0; i < hash.size; i++) {
         out.text(hash.fields[i]!);
@@ -243,14 +267,25 @@ function writeValue(out: Writer, entry: Entry): void {
       return;
     }
     default:
-      out.byte(RDB_STREAM_3);
       writeStream(out, value as StreamData);
   }
 }
 
+/** A key as a file of all keys holds it: its expiry, its type, its name, its value. */
+export function writeKey(out: RdbWriter, entry: Entry): void {
+  if (entry.expireAt !== 0) {
+    out.byte(0xfc);
+    out.millis(entry.expireAt);
+  }
+  out.byte(typeOf(entry));
+  out.text(entry.key);
+  writeValue(out, entry);
+}
+
 /** What DUMP answers: the value, the format's version, and a checksum of both. */
 export function dumpValue(entry: Entry): string {
-  const out = new Writer();
+  const out = new RdbWriter();
+  out.byte(typeOf(entry));
   writeValue(out, entry);
   out.byte(rdbVersion);
   out.byte(0);

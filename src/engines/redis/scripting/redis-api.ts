@@ -47,6 +47,8 @@ function commandArguments(values: readonly LuaValue[]): string[] {
   return args;
 }
 
+const logLevels = ["debug", "verbose", "notice", "warning"] as const;
+
 /** Logging and version: what code may also use while a library is loaded. */
 export function addCommon(table: LuaTable, server: RedisServer): void {
   table.set("log", (...values) => {
@@ -54,10 +56,11 @@ export function addCommon(table: LuaTable, server: RedisServer): void {
     const level = toNumber(values[0]);
     if (level === undefined) throw raise("First argument must be a number (log level).");
     if (!(level >= 0 && level <= 3)) throw raise("Invalid debug level.");
-    // This server keeps no log; the call is checked, and its text goes nowhere.
+    const words = values.slice(1).filter((value) => typeof value === "string" || typeof value === "number");
+    server.logOfScript(logLevels[Math.trunc(level)]!, words.join(" "));
     return NOTHING;
   });
-  for (const [at, name] of ["DEBUG", "VERBOSE", "NOTICE", "WARNING"].entries()) table.set(`LOG_${name}`, at);
+  for (const [at, name] of logLevels.entries()) table.set(`LOG_${name.toUpperCase()}`, at);
   table.set("REDIS_VERSION_NUM", VERSION_NUMBER);
   table.set("REDIS_VERSION", server.version);
   table.set("VALKEY_VERSION_NUM", VERSION_NUMBER);
