@@ -1,0 +1,229 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { drivers, freshName, type OpenClient, openClient, sleep, startServer, type TestServer } from "../../../test/patterns/clients.js";
+import { type FaultProxy, startProxy } from "../../testing/index.js";
+import {
+  concurrencyLimit,
+  expressRateLimit,
+  fastifyRateLimit,
+  fixedWindow,
+  honoRateLimit,
+  type Limit,
+  rateLimit,
+  rateLimitHeaders,
+  slidingLog,
+  slidingWindow,
+  tokenBucket,
+} from "./index.js";
+
+const five = { limit: 5, windowMs: 60_000 };
+const kinds: readonly Limit[] = [fixedWindow(five), slidingWindow(five), slidingLog(five), tokenBucket(five)];
+
+describe.each(drivers)("rate limits over %s", (driver) => {
+  let server: TestServer;
+  let open: OpenClient;
+  beforeAll(async () => {
+    server = await startServer();
+    open = await openClient(driver, server.url);
+  });
+  afterAll(async () => {
+    open.close();
+    await server.close();
+  });
+
+  it.each(kinds)("$kind admits its limit, charges no refused call, and strands no key", async (limit) => {
+    const prefix = freshName();
+    const limiter = rateLimit(open.client, { prefix, limit });
+    expect(await limiter.peek("a")).toMatchObject({ allowed: true, remaining: 5, resetMs: 0, retryAfterMs: 0 });
+    for (let left = 4; left >= 0; left--)
+      expect(await limiter.consume("a")).toMatchObject({ allowed: true, remaining: left, retryAfterMs: 0, limit: 5 });
+    const refused = await limiter.consume("a");
+    expect(refused).toMatchObject({ allowed: false, remaining: 0, degraded: undefined });
+    expect(refused.retryAfterMs).toBeGreaterThan(5_000);
+    expect(refused.retryAfterMs).toBeLessThanOrEqual(66_000);
+    for (let i = 0; i < 20; i++) await limiter.consume("a");
+    await limiter.reward("a", 2);
+    expect(await limiter.consume("a", { cost: 3 })).toMatchObject({ allowed: false });
+    expect(await limiter.consume("a", { cost: 2 })).toMatchObject({ allowed: true, remaining: 0 });
+    expect((await limiter.consume("b")).allowed).toBe(true);
+    for (const key of ["a", "b"]) {
+      const name = `${prefix}:{${key}}:${limit.mark}`;
+      const ttl = (await rawCommand(open, driver, "PTTL", name)) as number;
+      expect(ttl).toBeGreaterThan(0);
+      expect(ttl).toBeLessThanOrEqual(66_001);
+    }
+    await limiter.reset("a");
+    expect(await limiter.peek("a")).toMatchObject({ allowed: true, remaining: 5 });
+  });
+
+  it.each(kinds)("$kind: penalties go over the limit, a block refuses and ends", async (limit) => {
+    const limiter = rateLimit(open.client, { prefix: freshName(), limit });
+    await limiter.penalty("a", 7);
+    expect(await limiter.peek("a")).toMatchObject({ remaining: 0 });
+    expect(await limiter.consume("a")).toMatchObject({ allowed: false });
+    await limiter.reset("a");
+    await limiter.block("a", 300);
+    const refused = await limiter.consume("a");
+    expect(refused.allowed).toBe(false);
+    expect(refused.retryAfterMs).toBeGreaterThan(0);
+    expect(refused.retryAfterMs).toBeLessThanOrEqual(300);
+    await limiter.penalty("a");
+    await sleep(320);
+    expect(await limiter.consume("a")).toMatchObject({ allowed: true, remaining: 4 });
+  });
+
+  it("holds several limits at once, or charges none", async () => {
+    const limiter = rateLimit(open.client, {
+      prefix: freshName(),
+      limit: [
+        fixedWindow({ name: "burst", limit: 2, windowMs: 1_000 }),
+        slidingLog({ name: "minute", limit: 3, windowMs: 60_000 }),
+        tokenBucket({ name: "hour", limit: 100, windowMs: 3_600_000 }),
+      ],
+    });
+    expect((await limiter.consume("a")).allowed).toBe(true);
+    expect((await limiter.consume("a")).allowed).toBe(true);
+    const third = await limiter.consume("a");
+    expect(third).toMatchObject({ allowed: false, name: "burst" });
+    expect(third.limits.map(({ remaining }) => remaining)).toEqual([0, 1, 98]);
+    await sleep(1_020);
+    expect(await limiter.consume("a")).toMatchObject({ allowed: true });
+    expect(await limiter.consume("a")).toMatchObject({ allowed: false, name: "minute" });
+  });
+
+  it("counts holders, and frees those that died", async () => {
+    const gate = concurrencyLimit(open.client, { prefix: freshName(), limit: 2, leaseMs: 600 });
+    const [a, b, c] = [await gate.acquire("k"), await gate.acquire("k"), await gate.acquire("k")];
+    expect([a.allowed, b.allowed, c.allowed, c.active]).toEqual([true, true, false, 2]);
+    await a.release();
+    await a.release();
+    const d = await gate.acquire("k");
+    expect(d.allowed).toBe(true);
+    await sleep(350);
+    expect(await d.renew()).toBe(true);
+    await sleep(350);
+    expect(await b.renew()).toBe(false);
+    expect((await gate.acquire("k")).allowed).toBe(true);
+    expect((await gate.acquire("k")).allowed).toBe(false);
+  });
+});
+
+async function rawCommand(open: OpenClient, driver: string, ...command: string[]): Promise<unknown> {
+  const client = open.client as never as Record<string, (...args: unknown[]) => Promise<unknown>>;
+  return driver.startsWith("ioredis") ? client["call"]!(...command) : client["sendCommand"]!(command);
+}
+
+describe("in an outage", () => {
+  let server: TestServer;
+  let proxy: FaultProxy;
+  let open: OpenClient;
+  beforeAll(async () => {
+    server = await startServer();
+    proxy = await startProxy(server.url);
+    open = await openClient("ioredis 5", proxy.url);
+  });
+  afterAll(async () => {
+    open.close();
+    await proxy.close();
+    await server.close();
+  });
+
+  it("decides as it was told, within the deadline", async () => {
+    const limit = fixedWindow({ limit: 2, windowMs: 60_000 });
+    const make = (fail: "open" | "closed" | "local") =>
+      rateLimit(open.client, { prefix: freshName(), limit, fail, deadlineMs: 60 });
+    const [free, shut, alone] = [make("open"), make("closed"), make("local")];
+    await free.consume("a");
+    proxy.setRule(() => ({ kind: "black-hole" }));
+    for (let i = 0; i < 4; i++) {
+      const from = performance.now();
+      expect(await free.consume("a")).toMatchObject({ allowed: true, degraded: "open" });
+      expect(await shut.consume("a")).toMatchObject({ allowed: false, degraded: "closed" });
+      expect(await alone.consume("a")).toMatchObject({ allowed: i < 2, degraded: "local" });
+      expect(performance.now() - from).toBeLessThan(3 * 60 * 1.2 + 10);
+    }
+    const from = performance.now();
+    await alone.consume("b");
+    expect(performance.now() - from).toBeLessThan(5);
+    proxy.setRule(undefined);
+    proxy.cutAll();
+    await expect.poll(async () => (await free.consume("a")).degraded, { timeout: 2_000 }).toBeUndefined();
+  });
+});
+
+describe("what a web server says", () => {
+  let server: TestServer;
+  let open: OpenClient;
+  beforeAll(async () => {
+    server = await startServer();
+    open = await openClient("node-redis 6", server.url);
+  });
+  afterAll(async () => {
+    open.close();
+    await server.close();
+  });
+  const limiterOf = () =>
+    rateLimit(open.client, {
+      prefix: freshName(),
+      limit: [
+        slidingLog({ name: 'pe"ak', limit: 1, windowMs: 10_000 }),
+        fixedWindow({ name: "day", limit: 9, windowMs: 86_400_000 }),
+      ],
+    });
+
+  it("gives the fields of the draft, and the older ones", async () => {
+    const limiter = limiterOf();
+    const headers = rateLimitHeaders(await limiter.consume("a"), { legacy: true, partitionKey: "a" });
+    expect(headers).toEqual({
+      "RateLimit-Policy": '"pe\\"ak";q=1;w=10;pk=:YQ==:, "day";q=9;w=86400;pk=:YQ==:',
+      RateLimit: '"pe\\"ak";r=0;t=10;pk=:YQ==:, "day";r=8;t=86400;pk=:YQ==:',
+      "X-RateLimit-Limit": "1",
+      "X-RateLimit-Remaining": "0",
+      "X-RateLimit-Reset": "10",
+    });
+    expect(rateLimitHeaders(await limiter.consume("a"))["Retry-After"]).toBe("10");
+  });
+
+  it("stops requests over the limit in Express, Fastify and Hono", async () => {
+    const express = expressRateLimit(limiterOf(), { key: () => "a" });
+    const seen: Record<string, string> = {};
+    const response = { statusCode: 200, setHeader: (name: string, value: string) => (seen[name] = value), end: () => {} };
+    let passed = 0;
+    for (let i = 0; i < 2; i++)
+      await new Promise<void>((done) => {
+        response.end = done;
+        express({}, response, () => {
+          passed++;
+          done();
+        });
+      });
+    expect([passed, response.statusCode, seen["Retry-After"]]).toEqual([1, 429, "10"]);
+
+    const fastify = fastifyRateLimit(limiterOf(), { key: () => "a" });
+    const codes: number[] = [];
+    const reply = { headers: () => {}, code: (code: number) => ({ send: () => codes.push(code) }) };
+    await fastify({}, reply);
+    await fastify({}, reply);
+    expect(codes).toEqual([429]);
+
+    const hono = honoRateLimit(limiterOf(), { key: () => "a" });
+    const context = { header: () => {}, text: (body: string, status: 429) => new Response(body, { status }) };
+    let next = 0;
+    await hono(context, async () => void next++);
+    const refused = await hono(context, async () => void next++);
+    expect([next, refused?.status]).toEqual([1, 429]);
+  });
+});
+
+it("refuses options that mean nothing", async () => {
+  const bad = (limit: number, windowMs: number) => () => fixedWindow({ limit, windowMs });
+  for (const wrong of [bad(0, 1), bad(1.5, 1), bad(1, 0.5), bad(Number.NaN, 1)])
+    expect(wrong).toThrow(expect.objectContaining({ code: "INPUT_INVALID" }));
+  const server = await startServer();
+  const open = await openClient("ioredis 6", server.url);
+  const limiter = rateLimit(open.client, { prefix: "p", limit: fixedWindow(five) });
+  for (const cost of [0, -1, 6, 0.5])
+    await expect(async () => limiter.consume("a", { cost })).rejects.toMatchObject({ code: "INPUT_INVALID" });
+  expect(() => rateLimit(open.client, { prefix: "{p}", limit: fixedWindow(five) })).toThrow(/braces/);
+  open.close();
+  await server.close();
+});

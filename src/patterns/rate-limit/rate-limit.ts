@@ -1,0 +1,190 @@
+import { KeyfoldError } from "../../internal/errors.js";
+import { checkPrefix, checkWhole, hashTag } from "../redis/keys.js";
+import type { RedisClient } from "../redis/link.js";
+import type { Script } from "../redis/script.js";
+import { type CallOptions, RedisStore, type StoreOptions } from "../redis/store.js";
+import { blockScript, limitScript } from "./limit-script.js";
+import type { Limit } from "./limits.js";
+import { LocalLimits } from "./local.js";
+
+/** What happens while Redis does not answer. */
+export type FailMode = "open" | "closed" | "local";
+
+/** How a limiter counts and what it does in an outage. */
+export interface RateLimitOptions extends StoreOptions {
+  /** What all its keys begin with. */
+  readonly prefix: string;
+  /** One limit, or several that a call must fit all at once. */
+  readonly limit: Limit | readonly Limit[];
+  /**
+   * In an outage: `open` lets every call through, `closed` lets none through, `local` counts in this process alone, so
+   * that the limit holds for each process. Default `local`.
+   */
+  readonly fail?: FailMode;
+}
+
+/** One limit's state after a call. */
+export interface LimitState {
+  readonly name: string;
+  readonly limit: number;
+  readonly windowMs: number;
+  /** Calls that would be let through now. */
+  readonly remaining: number;
+  /** Milliseconds until it is as if nobody had called. */
+  readonly resetMs: number;
+  /** Milliseconds until this call would be let through; 0 when it was. */
+  readonly retryAfterMs: number;
+}
+
+/** What a limiter says of a call: the state of its tightest limit, and of each. */
+export interface RateLimitResult extends LimitState {
+  readonly allowed: boolean;
+  readonly limits: readonly LimitState[];
+  /** Redis did not answer, and this is how the limiter decided. */
+  readonly degraded: FailMode | undefined;
+}
+
+/** One call's cost and limits of time. */
+export interface ConsumeOptions extends CallOptions {
+  /** What the call counts for. Default 1. */
+  readonly cost?: number;
+}
+
+/** Limits how often something is done; made by {@link rateLimit}. */
+export class RateLimiter {
+  readonly limits: readonly Limit[];
+  readonly #store: RedisStore;
+  readonly #prefix: string;
+  readonly #fail: FailMode;
+  readonly #script: Script;
+  readonly #maxCost: number;
+  readonly #local: LocalLimits;
+
+  constructor(client: RedisClient, options: RateLimitOptions) {
+    const limits = "kind" in options.limit ? [options.limit] : options.limit;
+    if (limits.length === 0) throw new KeyfoldError("INPUT_INVALID", "A limiter has at least one limit.");
+    this.#store = new RedisStore(client, { deadlineMs: 250, ...options });
+    this.#prefix = checkPrefix(options.prefix);
+    this.#fail = options.fail ?? "local";
+    this.limits = limits;
+    this.#maxCost = Math.min(...limits.map(({ maxCost }) => maxCost));
+    this.#script = limitScript(limits);
+    this.#local = new LocalLimits(limits);
+  }
+
+  /**
+   * Charges a call where every limit has room for it, and says whether it may go on. A refused call is not charged. On a
+   * connection that breaks before the answer, a call may be charged once more than it was made.
+   *
+   * @throws KeyfoldError `INPUT_INVALID` for a cost over what a limit can ever have.
+   */
+  consume(key: string, options?: ConsumeOptions): Promise<RateLimitResult> {
+    const cost = options?.cost ?? 1;
+    if (cost !== 1) this.#checkCost(cost, this.#maxCost);
+    return this.#ask(key, cost, false, options);
+  }
+
+  /** What {@link consume} would say now; nothing is charged. */
+  peek(key: string, options?: CallOptions): Promise<RateLimitResult> {
+    return this.#ask(key, 0, false, options);
+  }
+
+  /** Charges `cost` even where there is no room. */
+  penalty(key: string, cost = 1, options?: CallOptions): Promise<RateLimitResult> {
+    this.#checkCost(cost, Number.MAX_SAFE_INTEGER);
+    return this.#ask(key, cost, true, options);
+  }
+
+  /** Gives `cost` back. */
+  reward(key: string, cost = 1, options?: CallOptions): Promise<RateLimitResult> {
+    this.#checkCost(cost, Number.MAX_SAFE_INTEGER);
+    return this.#ask(key, -cost, true, options);
+  }
+
+  /** Refuses every call for `ms` milliseconds, and forgets what was counted. */
+  async block(key: string, ms: number, options?: CallOptions): Promise<void> {
+    checkWhole(ms, "ms");
+    await this.#store.run(blockScript, [this.#keys(key)[0]!], [String(ms), this.limits[0]!.mark], options);
+  }
+
+  /** Forgets the key: what was counted, and a block. */
+  async reset(key: string, options?: CallOptions): Promise<void> {
+    const keys = this.#keys(key);
+    this.#local.forget(key);
+    await this.#store.command(keys[0]!, "DEL", keys, true, options);
+  }
+
+  #checkCost(cost: number, max: number): void {
+    if (Number.isSafeInteger(cost) && cost > 0 && cost <= max) return;
+    throw new KeyfoldError("INPUT_INVALID", `cost is a whole number from 1 to ${max}, not ${String(cost)}.`);
+  }
+
+  #keys(key: string): string[] {
+    const head = `${this.#prefix}:${hashTag(key)}:`;
+    return this.limits.map(({ mark }, i) => (i === 0 ? head + mark : `${head}${mark}${i}`));
+  }
+
+  async #ask(key: string, cost: number, force: boolean, options?: CallOptions): Promise<RateLimitResult> {
+    const args = force ? [String(cost), "1"] : [String(cost)];
+    let reply: number[];
+    try {
+      reply = (await this.#store.run(this.#script, this.#keys(key), args, options)) as number[];
+    } catch (error) {
+      if (!isOutage(error)) throw error;
+      return this.#degraded(key, cost, force);
+    }
+    return this.#result(reply, undefined);
+  }
+
+  #degraded(key: string, cost: number, force: boolean): RateLimitResult {
+    if (this.#fail === "local") return this.#result(this.#local.ask(key, cost, force), "local");
+    const open = this.#fail === "open";
+    const each = this.limits.flatMap(({ limit }) => (open ? [limit, 0, 0] : [0, 1_000_000, 1_000_000]));
+    return this.#result([open ? 1 : 0, ...each], this.#fail);
+  }
+
+  #result(reply: readonly number[], degraded: FailMode | undefined): RateLimitResult {
+    const allowed = reply[0] === 1;
+    const limits = this.limits.map(
+      ({ name, limit, windowMs }, i): LimitState => ({
+        name,
+        limit,
+        windowMs,
+        remaining: reply[3 * i + 1]!,
+        resetMs: Math.ceil(reply[3 * i + 2]! / 1000),
+        retryAfterMs: Math.max(0, Math.ceil(reply[3 * i + 3]! / 1000)),
+      }),
+    );
+    let tightest = limits[0]!;
+    for (const state of limits)
+      if (
+        state.retryAfterMs > tightest.retryAfterMs ||
+        (state.retryAfterMs === tightest.retryAfterMs && state.remaining < tightest.remaining)
+      )
+        tightest = state;
+    return { ...tightest, allowed, limits, degraded };
+  }
+}
+
+/** An error that says that Redis cannot be asked now, not that the question was wrong. */
+function isOutage(error: unknown): boolean {
+  return (
+    error instanceof KeyfoldError &&
+    ["UNAVAILABLE", "OUTCOME_UNKNOWN", "DEADLINE_EXCEEDED", "THROTTLED"].includes(error.code)
+  );
+}
+
+/**
+ * Limits how often something is done, over all processes that share a Redis. Time is the server's, in whole
+ * microseconds; all state of one key lies in one slot and expires by itself.
+ *
+ * @throws KeyfoldError `INPUT_INVALID` for wrong options.
+ * @example
+ * ```ts
+ * const limiter = rateLimit(redis, { prefix: "api", limit: tokenBucket({ limit: 100, windowMs: 1_000, burst: 10 }) });
+ * const { allowed, retryAfterMs } = await limiter.consume("user:42");
+ * ```
+ */
+export function rateLimit(client: RedisClient, options: RateLimitOptions): RateLimiter {
+  return new RateLimiter(client, options);
+}
