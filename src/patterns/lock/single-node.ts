@@ -1,0 +1,71 @@
+import { systemClock } from "../../internal/clock.js";
+import type { RedisStore } from "../redis/store.js";
+import { Subscriber } from "../redis/subscriber.js";
+import type { LockKeeper, Refused, Taken } from "./keeper.js";
+import { acquireScript, releaseScript, renewScript } from "./scripts.js";
+
+/** Locks on one server. Who waits stands in a queue there; a release hands the lock over and wakes the next. */
+export class SingleNode implements LockKeeper {
+  readonly #store: RedisStore;
+  readonly #channel: string;
+  readonly #subscriber: Subscriber;
+  readonly #waiting = new Map<string, () => void>();
+  /** Tokens whose call came before they began to wait. */
+  readonly #called = new Set<string>();
+  #listening: Promise<void> | undefined;
+
+  constructor(store: RedisStore, channel: string) {
+    this.#store = store;
+    this.#channel = channel;
+    this.#subscriber = new Subscriber(store.link);
+    this.#subscriber.onGap(() => {
+      for (const wake of this.#waiting.values()) wake(); // a call may have been missed: look
+    });
+  }
+
+  async take(keys: readonly string[], token: string, ttlMs: number, waitMs: number): Promise<Taken | Refused> {
+    const args = [token, String(ttlMs), String(waitMs), this.#channel];
+    const [won, value] = (await this.#store.run(acquireScript, keys, args)) as [number, string | number];
+    if (won === 1) return { fence: Number(value) };
+    if (waitMs > 0 && this.#listening === undefined) {
+      this.#listening = this.#subscriber.subscribe("subscribe", this.#channel, (token) => this.#call(token));
+      await this.#listening;
+      return { againMs: 1 }; // handed over before this process listened, it would not hear of it
+    }
+    await this.#listening;
+    // Should the holder die, the lock is free when its time ends, and nobody calls.
+    return { againMs: Number(value) + 1 };
+  }
+
+  async heard(token: string, ms: number, signal: AbortSignal | undefined): Promise<void> {
+    if (this.#called.delete(token)) return;
+    const controller = new AbortController();
+    const woken = new Promise<void>((resolve) => this.#waiting.set(token, resolve));
+    try {
+      const either = signal === undefined ? controller.signal : AbortSignal.any([controller.signal, signal]);
+      await Promise.race([woken, systemClock.sleep(ms, either)]);
+    } finally {
+      this.#waiting.delete(token);
+      controller.abort();
+    }
+  }
+
+  #call(token: string): void {
+    const wake = this.#waiting.get(token);
+    if (wake !== undefined) wake();
+    else if (this.#called.size < 10_000) this.#called.add(token);
+  }
+
+  async extend(keys: readonly string[], token: string, ttlMs: number): Promise<boolean> {
+    return (await this.#store.run(renewScript, keys, [token, String(ttlMs)])) === 1;
+  }
+
+  async free(keys: readonly string[], token: string): Promise<boolean> {
+    this.#called.delete(token);
+    return (await this.#store.run(releaseScript, keys, [token])) === 1;
+  }
+
+  close(): void {
+    this.#subscriber.close();
+  }
+}

@@ -1,0 +1,157 @@
+import { notSent } from "./errors.js";
+import type { EmittingClient, Link, RedisArgument } from "./link.js";
+
+/** The three ways to subscribe, by the command's name. */
+export type SubscribeKind = "subscribe" | "psubscribe" | "ssubscribe";
+
+/** What a subscription hears. `subscribed`: the channel or pattern as it was asked for. */
+export type OnMessage = (kind: SubscribeKind, subscribed: string, channel: string, message: string) => void;
+
+/**
+ * A connection of a pattern's own to one server, for what would hold up the user's: subscriptions and blocking reads.
+ * It does not reconnect: when it ends, whoever uses it opens another and knows that something may have been missed.
+ */
+export interface OwnConnection {
+  send(command: string, args: RedisArgument[]): Promise<unknown>;
+  subscribe(kind: SubscribeKind, channel: string): Promise<unknown>;
+  unsubscribe(kind: SubscribeKind, channel: string): Promise<unknown>;
+  /** Called once. */
+  onEnd(listener: () => void): void;
+  close(): void;
+}
+
+/**
+ * Opens a connection with the settings of the user's client. On a Cluster it goes to one node: `address` (host:port) or
+ * any.
+ */
+export async function openOwn(link: Link, onMessage: OnMessage, address?: string): Promise<OwnConnection> {
+  const { kind, client } = link;
+  switch (kind) {
+    case "ioredis":
+      return ownIoredis(client, onMessage);
+    case "ioredis-cluster": {
+      const nodes = client["nodes"]("master") as EmittingClient[];
+      return ownIoredis(pick(nodes, ({ options }) => `${options.host}:${options.port}`, address), onMessage);
+    }
+    case "node-redis":
+      return ownNodeRedis(client, onMessage);
+    case "node-redis-cluster": {
+      const node = pick(client["masters"] as EmittingClient[], (each) => each["address"] as string, address);
+      return ownNodeRedis(await client["nodeClient"](node), onMessage);
+    }
+    case "node-redis-sentinel":
+      return ownSentinel(client, onMessage);
+    default:
+      return kind satisfies never;
+  }
+}
+
+function pick<T>(nodes: readonly T[], addressOf: (node: T) => string, address: string | undefined): T {
+  const node = nodes.find((each) => addressOf(each) === address) ?? nodes[Math.floor(Math.random() * nodes.length)];
+  if (node === undefined) throw notSent("The Cluster client knows no node.");
+  return node;
+}
+
+/** Calls its listeners once. */
+class Ending {
+  #over = false;
+  #listeners: (() => void)[] = [];
+
+  readonly end = (): void => {
+    if (this.#over) return;
+    this.#over = true;
+    for (const listener of this.#listeners) listener();
+  };
+
+  add(listener: () => void): void {
+    if (this.#over) listener();
+    else this.#listeners.push(listener);
+  }
+}
+
+async function ownIoredis(client: EmittingClient, onMessage: OnMessage): Promise<OwnConnection> {
+  const copy: EmittingClient = client["duplicate"]({
+    lazyConnect: true,
+    retryStrategy: null,
+    autoResubscribe: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: null,
+    enableAutoPipelining: false,
+    enableOfflineQueue: true,
+    commandTimeout: undefined,
+    socketTimeout: undefined,
+    readOnly: false,
+  });
+  const ending = new Ending();
+  copy.on("error", () => {});
+  copy.on("end", ending.end);
+  copy.on("close", ending.end);
+  copy.on("message", (channel: string, message: string) => onMessage("subscribe", channel, channel, message));
+  copy.on("smessage", (channel: string, message: string) => onMessage("ssubscribe", channel, channel, message));
+  copy.on("pmessage", (pattern: string, channel: string, message: string) =>
+    onMessage("psubscribe", pattern, channel, message),
+  );
+  await copy["connect"]();
+  return {
+    send: (command, args) => copy["call"](command, args),
+    subscribe: (kind, channel) => copy[kind](channel),
+    unsubscribe: (kind, channel) => copy[kind.replace("sub", "unsub")](channel),
+    onEnd: (listener) => ending.add(listener),
+    close: () => copy["disconnect"](),
+  };
+}
+
+const methods = { subscribe: "subscribe", psubscribe: "pSubscribe", ssubscribe: "sSubscribe" } as const;
+
+function nodeRedisSubscriptions(client: EmittingClient, onMessage: OnMessage) {
+  return {
+    subscribe: (kind: SubscribeKind, channel: string): Promise<unknown> =>
+      client[methods[kind]](channel, (message: string, from: string) => onMessage(kind, channel, from, message)),
+    unsubscribe: (kind: SubscribeKind, channel: string): Promise<unknown> =>
+      client[methods[kind].replace(/s(?=ubscribe)/i, (s) => (s === "s" ? "uns" : "Uns"))](channel),
+  };
+}
+
+async function ownNodeRedis(client: EmittingClient, onMessage: OnMessage): Promise<OwnConnection> {
+  const socket = { ...client["options"]?.socket, reconnectStrategy: false };
+  const copy: EmittingClient = client["duplicate"]({ socket, disableOfflineQueue: false });
+  const ending = new Ending();
+  copy.on("error", ending.end);
+  copy.on("end", ending.end);
+  await copy["connect"]();
+  return {
+    send: (command, args) => copy["sendCommand"]([command, ...args]),
+    ...nodeRedisSubscriptions(copy, onMessage),
+    onEnd: (listener) => ending.add(listener),
+    close() {
+      ending.end();
+      try {
+        copy["destroy"]();
+      } catch {
+        // It was closed already, which is what was wanted.
+      }
+    },
+  };
+}
+
+/** The Sentinel client of node-redis follows the master with subscriptions of its own; a new topology may have cost messages. */
+async function ownSentinel(client: EmittingClient, onMessage: OnMessage): Promise<OwnConnection> {
+  const ending = new Ending();
+  client.on("topology-change", ending.end);
+  const taken: [SubscribeKind, string][] = [];
+  const { subscribe, unsubscribe } = nodeRedisSubscriptions(client, onMessage);
+  return {
+    send: (command, args) => client["sendCommand"](false, [command, ...args]),
+    subscribe(kind, channel) {
+      taken.push([kind, channel]);
+      return subscribe(kind, channel);
+    },
+    unsubscribe,
+    onEnd: (listener) => ending.add(listener),
+    close() {
+      client.off("topology-change", ending.end);
+      for (const [kind, channel] of taken) unsubscribe(kind, channel).catch(() => {});
+      ending.end();
+    },
+  };
+}

@@ -1,0 +1,152 @@
+import { KeyfoldError } from "../../internal/errors.js";
+import { fullJitterMs } from "../../internal/retry.js";
+import type { Link } from "./link.js";
+import { type OwnConnection, openOwn, type SubscribeKind } from "./own-connection.js";
+
+/** The connection is asked this often whether it still lives; one that does not answer by the next time is given up. */
+const PING_MS = 1_000;
+
+type Listener = (message: string, channel: string) => void;
+
+interface Subscription {
+  readonly kind: SubscribeKind;
+  readonly channel: string;
+  readonly listeners: Set<Listener>;
+  /** Resolves when the server has confirmed it on the present connection. */
+  active: Promise<unknown>;
+}
+
+/**
+ * Subscriptions over a connection of their own, kept alive across reconnects. Redis keeps nothing for a subscriber that
+ * is away: every listener of `onGap` is called when the subscriptions stand again after a time in which messages were
+ * lost.
+ */
+export class Subscriber {
+  readonly #link: Link;
+  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #gaps = new Set<() => void>();
+  #connection: OwnConnection | undefined;
+  #opening: Promise<void> | undefined;
+  #address: string | undefined;
+  #heart: NodeJS.Timeout | undefined;
+  #closed = false;
+  #failures = 0;
+
+  constructor(link: Link) {
+    this.#link = link;
+  }
+
+  /** Listens; resolves when messages published from now on arrive. */
+  async subscribe(kind: SubscribeKind, channel: string, listener: Listener): Promise<void> {
+    if (this.#closed) throw new KeyfoldError("UNAVAILABLE", "The subscriber was closed.");
+    const name = `${kind} ${channel}`;
+    let subscription = this.#subscriptions.get(name);
+    if (subscription === undefined) {
+      subscription = { kind, channel, listeners: new Set(), active: Promise.resolve() };
+      this.#subscriptions.set(name, subscription);
+      if (this.#connection !== undefined) subscription.active = this.#activate(this.#connection, subscription);
+    }
+    subscription.listeners.add(listener);
+    while (this.#connection === undefined && !this.#closed) await this.#open();
+    await subscription.active;
+  }
+
+  unsubscribe(kind: SubscribeKind, channel: string, listener: Listener): void {
+    const name = `${kind} ${channel}`;
+    const subscription = this.#subscriptions.get(name);
+    if (subscription === undefined || !subscription.listeners.delete(listener) || subscription.listeners.size > 0) return;
+    this.#subscriptions.delete(name);
+    this.#connection?.unsubscribe(kind, channel).catch(() => {});
+  }
+
+  /** Calls `listener` after each time in which messages may have been lost. */
+  onGap(listener: () => void): () => void {
+    this.#gaps.add(listener);
+    return () => this.#gaps.delete(listener);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#subscriptions.clear();
+    if (this.#heart !== undefined) clearInterval(this.#heart);
+    this.#connection?.close();
+  }
+
+  #open(): Promise<void> {
+    this.#opening ??= this.#tryOpen().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  async #tryOpen(): Promise<void> {
+    try {
+      const connection = await openOwn(
+        this.#link,
+        (kind, subscribed, channel, message) => {
+          for (const listener of this.#subscriptions.get(`${kind} ${subscribed}`)?.listeners ?? [])
+            listener(message, channel);
+        },
+        this.#address,
+      );
+      if (this.#closed) {
+        connection.close();
+        return;
+      }
+      this.#connection = connection;
+      connection.onEnd(() => this.#lost(connection));
+      for (const subscription of this.#subscriptions.values())
+        subscription.active = this.#activate(connection, subscription);
+      await Promise.all([...this.#subscriptions.values()].map(({ active }) => active));
+      this.#failures = 0;
+      this.#beat(connection);
+    } catch {
+      this.#connection?.close();
+      this.#connection = undefined;
+      const ms = fullJitterMs(this.#failures++, 50, 1_000, Math.random);
+      await new Promise((resolve) => setTimeout(resolve, ms));
+    }
+  }
+
+  /** Subscribes on this connection; a Cluster that says MOVED is followed there by the next connection. */
+  #activate(connection: OwnConnection, { kind, channel }: Subscription): Promise<unknown> {
+    const active = connection.subscribe(kind, channel);
+    active.catch((error: unknown) => {
+      this.#address = /^MOVED \d+ (\S+)/.exec(error instanceof Error ? error.message : "")?.[1];
+      connection.close();
+    });
+    return active;
+  }
+
+  /** A frozen server or a silent network closes nothing: only a question shows it. */
+  #beat(connection: OwnConnection): void {
+    let waiting = false;
+    this.#heart = setInterval(() => {
+      if (waiting) {
+        this.#lost(connection);
+        return;
+      }
+      waiting = true;
+      connection.send("PING", []).then(
+        () => {
+          waiting = false;
+        },
+        () => {},
+      );
+    }, PING_MS);
+    this.#heart.unref();
+  }
+
+  #lost(connection: OwnConnection): void {
+    if (this.#connection !== connection) return;
+    this.#connection = undefined;
+    if (this.#heart !== undefined) clearInterval(this.#heart);
+    connection.close();
+    if (!this.#closed) void this.#recover();
+  }
+
+  async #recover(): Promise<void> {
+    while (this.#connection === undefined && !this.#closed && this.#subscriptions.size > 0) await this.#open();
+    if (!this.#closed) for (const listener of this.#gaps) listener();
+  }
+}
