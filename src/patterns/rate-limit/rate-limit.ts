@@ -73,8 +73,8 @@ export class RateLimiter {
   }
 
   /**
-   * Charges a call where every limit has room for it, and says whether it may go on. A refused call is not charged. On a
-   * connection that breaks before the answer, a call may be charged once more than it was made.
+   * Charges a call where every limit has room for it, and says whether it may go on. A refused call is not charged. When
+   * a connection breaks before the answer, a driver that sends again by itself (ioredis does) charges the call again.
    *
    * @throws KeyfoldError `INPUT_INVALID` for a cost over what a limit can ever have.
    */
@@ -128,7 +128,7 @@ export class RateLimiter {
     const args = force ? [String(cost), "1"] : [String(cost)];
     let reply: number[];
     try {
-      reply = (await this.#store.run(this.#script, this.#keys(key), args, options)) as number[];
+      reply = (await this.#store.run(this.#script, this.#keys(key), args, { ...options, repeatable: false })) as number[];
     } catch (error) {
       if (!isOutage(error)) throw error;
       return this.#degraded(key, cost, force);

@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { drivers, freshName, type OpenClient, openClient, startServer, type TestServer } from "../../../test/patterns/clients.js";
+import { BoardOracle } from "../../../test/patterns/leaderboard-oracle.js";
+import { type FaultProxy, startProxy } from "../../testing/index.js";
+import { seededRandom } from "../../testing/random.js";
+import { leaderboard } from "./index.js";
+
+describe.each(drivers)("leaderboards over %s", (driver) => {
+  let server: TestServer;
+  let proxy: FaultProxy;
+  let open: OpenClient;
+  beforeAll(async () => {
+    server = await startServer();
+    proxy = await startProxy(server.url);
+    open = await openClient(driver, proxy.url);
+  });
+  afterAll(async () => {
+    open.close();
+    await proxy.close();
+    await server.close();
+  });
+
+  it.each([
+    ["desc", "first"],
+    ["desc", "lexicographic"],
+    ["desc", "shared"],
+    ["asc", "first"],
+    ["asc", "lexicographic"],
+    ["asc", "shared"],
+  ] as const)("%s, ties %s: says what sorting says", async (order, ties) => {
+    const board = leaderboard(open.client, { prefix: freshName(), order, ties });
+    const oracle = new BoardOracle(order, ties);
+    const random = seededRandom(7);
+    const better = (a: number, b: number) => (order === "desc" ? Math.max(a, b) : Math.min(a, b));
+    for (let i = 0; i < 300; i++) {
+      const member = `m${Math.floor(random() * 40)}`;
+      const score = Math.floor(random() * 8) - 2;
+      const now = oracle.score(member);
+      const choice = random();
+      if (choice < 0.4) {
+        expect(await board.set(member, score)).toBe(score);
+        oracle.put(member, score);
+      } else if (choice < 0.65) {
+        const best = now === undefined ? score : better(now, score);
+        expect(await board.best(member, score)).toBe(best);
+        oracle.put(member, best);
+      } else if (choice < 0.95) {
+        expect(await board.increment(member, score)).toBe((now ?? 0) + score);
+        oracle.put(member, (now ?? 0) + score);
+      } else {
+        expect(await board.remove(member)).toBe(now !== undefined);
+        oracle.remove(member);
+      }
+    }
+    expect(await board.top(100)).toEqual(oracle.page(0, 100));
+    expect(await board.page(7, 11)).toEqual(oracle.page(7, 11));
+    for (const member of ["m1", "m2", "m3", "none"]) {
+      expect(await board.around(member, 3)).toEqual(oracle.around(member, 3));
+      const standing = await board.rank(member);
+      const at = oracle.position(member);
+      if (at < 0) expect(standing).toBeUndefined();
+      else expect(standing).toEqual({ ...oracle.page(at, 1)[0], count: await board.count() });
+    }
+  });
+
+  it("keeps exact scores and member data, and takes any text for a name", async () => {
+    const board = leaderboard<{ team: string }>(open.client, { prefix: freshName(), ties: "first" });
+    await board.set("ø {x} y", 0.1, { data: { team: "a" } });
+    expect(await board.increment("ø {x} y", 0.2)).toBe(0.1 + 0.2);
+    await board.set("b", 9_007_199_254_740_991);
+    expect(await board.top(2, { data: true })).toEqual([
+      { member: "b", score: 9_007_199_254_740_991, rank: 1 },
+      { member: "ø {x} y", score: 0.1 + 0.2, rank: 2, data: { team: "a" } },
+    ]);
+    expect(await board.rank("ø {x} y", { data: true })).toMatchObject({ data: { team: "a" }, count: 2 });
+    await expect(board.set("c", Number.NaN)).rejects.toMatchObject({ code: "INPUT_INVALID" });
+    await expect(board.set("", 1)).rejects.toMatchObject({ code: "INPUT_INVALID" });
+  });
+
+  it("has a board for each period, which expires", async () => {
+    const prefix = freshName();
+    const board = leaderboard(open.client, { prefix, period: { every: "day", timeZone: "Europe/Oslo" } });
+    await board.set("a", 1);
+    const yesterday = board.at(Date.now() - 86_400_000);
+    await yesterday.set("b", 2);
+    expect((await board.top(5)).map(({ member }) => member)).toEqual(["a"]);
+    expect((await yesterday.top(5)).map(({ member }) => member)).toEqual(["b"]);
+  });
+
+  it("adds once, although the answer is lost and the driver may send again", async () => {
+    const board = leaderboard(open.client, { prefix: freshName(), deadlineMs: 3_000 });
+    for (let i = 0; i < 10; i++) {
+      let cuts = 0;
+      proxy.setRule(({ bytes }) => (bytes.includes("once!") && ++cuts <= 2 ? { kind: "cut-after" } : undefined));
+      const outcome = await board.increment("once!", 1).catch((error) => error.code);
+      proxy.setRule(undefined);
+      expect([i + 1, "OUTCOME_UNKNOWN"]).toContain(outcome);
+      await expect.poll(async () => (await board.rank("once!").catch(() => undefined))?.score).toBe(i + 1);
+    }
+  });
+});
