@@ -1,5 +1,5 @@
-import { Cluster as IoCluster5, Redis as Io5 } from "ioredis";
-import { Cluster as IoCluster6, Redis as Io6 } from "ioredis6";
+import { Redis as Io5, Cluster as IoCluster5 } from "ioredis";
+import { Redis as Io6, Cluster as IoCluster6 } from "ioredis6";
 import * as node6 from "redis";
 import * as node5 from "redis5";
 import type { RedisClient } from "../../src/patterns/redis/link.js";

@@ -40,7 +40,9 @@ export class BoardOracle {
 
   page(offset: number, limit: number) {
     const all = this.#all();
-    return all.slice(offset, offset + limit).map(({ member, score }, i) => ({ member, score, rank: this.#rank(offset + i) }));
+    return all
+      .slice(offset, offset + limit)
+      .map(({ member, score }, i) => ({ member, score, rank: this.#rank(offset + i) }));
   }
 
   position(member: string): number {

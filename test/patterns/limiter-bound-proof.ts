@@ -1,7 +1,7 @@
 import { Redis } from "ioredis";
 import { type Limit, rateLimit } from "../../src/patterns/rate-limit/index.js";
-import { seededRandom } from "../../src/testing/random.js";
 import { startEngines } from "../../src/testing/index.js";
+import { seededRandom } from "../../src/testing/random.js";
 
 /** The most calls that a limit let through within one window's length, found by an adversary that chooses the times. */
 export interface Worst {

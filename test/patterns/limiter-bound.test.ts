@@ -3,7 +3,12 @@ import { fixedWindow, slidingLog, slidingWindow, tokenBucket } from "../../src/p
 import { searchWorstWindow } from "./limiter-bound-proof.js";
 
 const options = { limit: 20, windowMs: 1_000 };
-const limits = [fixedWindow(options), slidingWindow(options), slidingLog(options), tokenBucket({ ...options, burst: 5 })];
+const limits = [
+  fixedWindow(options),
+  slidingWindow(options),
+  slidingLog(options),
+  tokenBucket({ ...options, burst: 5 }),
+];
 
 it("no adversary gets more through than a limit states, and one finds the gap of the fixed window", async () => {
   const found = await searchWorstWindow(limits, 8);

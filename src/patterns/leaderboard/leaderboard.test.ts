@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { drivers, freshName, type OpenClient, openClient, startServer, type TestServer } from "../../../test/patterns/clients.js";
+import {
+  drivers,
+  freshName,
+  type OpenClient,
+  openClient,
+  startServer,
+  type TestServer,
+} from "../../../test/patterns/clients.js";
 import { BoardOracle } from "../../../test/patterns/leaderboard-oracle.js";
 import { type FaultProxy, startProxy } from "../../testing/index.js";
 import { seededRandom } from "../../testing/random.js";

@@ -97,9 +97,7 @@ export class Held implements AsyncDisposable {
   #lose(why: string): void {
     if (this.#over) return;
     this.#stop();
-    this.#controller.abort(
-      new KeyfoldError("CONFLICT", `The lock was lost: ${why}.`, { data: { fence: this.fence } }),
-    );
+    this.#controller.abort(new KeyfoldError("CONFLICT", `The lock was lost: ${why}.`, { data: { fence: this.fence } }));
   }
 
   #stop(): void {

@@ -1,5 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { drivers, freshName, type OpenClient, openClient, sleep, startServer, type TestServer } from "../../../test/patterns/clients.js";
+import {
+  drivers,
+  freshName,
+  type OpenClient,
+  openClient,
+  sleep,
+  startServer,
+  type TestServer,
+} from "../../../test/patterns/clients.js";
 import { type FaultProxy, startEngines, startProxy } from "../../testing/index.js";
 import { type Held, lock } from "./index.js";
 
@@ -142,7 +150,9 @@ describe("a quorum of three", () => {
       await held.release();
     }
     for (const proxy of proxies.slice(0, 2)) proxy.refuse();
-    await expect(locks.tryAcquire("b")).rejects.toMatchObject({ code: expect.stringMatching(/UNAVAILABLE|OUTCOME_UNKNOWN/) });
+    await expect(locks.tryAcquire("b")).rejects.toMatchObject({
+      code: expect.stringMatching(/UNAVAILABLE|OUTCOME_UNKNOWN/),
+    });
     for (const { close } of opened) close();
     await Promise.all(proxies.map((proxy: FaultProxy) => proxy.close()));
     await Promise.all(servers.map((server) => server.close()));

@@ -72,7 +72,12 @@ export class ConcurrencyLimiter {
       const args = [token, String(this.#limit), String(this.#leaseMs)];
       const [allowed, active] = (await this.#store.run(acquire, place, args, options)) as [number, number];
       const nothing = allowed === 1 ? undefined : async () => {};
-      return { allowed: allowed === 1, active, release: nothing ?? give, renew: allowed === 1 ? keep : async () => false };
+      return {
+        allowed: allowed === 1,
+        active,
+        release: nothing ?? give,
+        renew: allowed === 1 ? keep : async () => false,
+      };
     } catch (error) {
       const down = error instanceof KeyfoldError && /UNAVAILABLE|OUTCOME_UNKNOWN/.test(error.code);
       if (!down || this.#fail === "closed") throw error;

@@ -18,8 +18,7 @@ const seconds = (ms: number): number => Math.ceil(ms / 1000);
  * @see https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
  */
 export function rateLimitHeaders(result: RateLimitResult, options: HeaderOptions = {}): Record<string, string> {
-  const pk =
-    options.partitionKey === undefined ? "" : `;pk=:${Buffer.from(options.partitionKey).toString("base64")}:`;
+  const pk = options.partitionKey === undefined ? "" : `;pk=:${Buffer.from(options.partitionKey).toString("base64")}:`;
   const headers: Record<string, string> = {
     "RateLimit-Policy": result.limits
       .map(({ name, limit, windowMs }) => `${quoted(name)};q=${limit};w=${seconds(windowMs)}${pk}`)

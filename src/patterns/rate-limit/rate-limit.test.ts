@@ -1,5 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { drivers, freshName, type OpenClient, openClient, sleep, startServer, type TestServer } from "../../../test/patterns/clients.js";
+import {
+  drivers,
+  freshName,
+  type OpenClient,
+  openClient,
+  sleep,
+  startServer,
+  type TestServer,
+} from "../../../test/patterns/clients.js";
 import { type FaultProxy, startProxy } from "../../testing/index.js";
 import {
   concurrencyLimit,
@@ -186,7 +194,11 @@ describe("what a web server says", () => {
   it("stops requests over the limit in Express, Fastify and Hono", async () => {
     const express = expressRateLimit(limiterOf(), { key: () => "a" });
     const seen: Record<string, string> = {};
-    const response = { statusCode: 200, setHeader: (name: string, value: string) => (seen[name] = value), end: () => {} };
+    const response = {
+      statusCode: 200,
+      setHeader: (name: string, value: string) => (seen[name] = value),
+      end: () => {},
+    };
     let passed = 0;
     for (let i = 0; i < 2; i++)
       await new Promise<void>((done) => {

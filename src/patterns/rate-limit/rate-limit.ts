@@ -128,7 +128,10 @@ export class RateLimiter {
     const args = force ? [String(cost), "1"] : [String(cost)];
     let reply: number[];
     try {
-      reply = (await this.#store.run(this.#script, this.#keys(key), args, { ...options, repeatable: false })) as number[];
+      reply = (await this.#store.run(this.#script, this.#keys(key), args, {
+        ...options,
+        repeatable: false,
+      })) as number[];
     } catch (error) {
       if (!isOutage(error)) throw error;
       return this.#degraded(key, cost, force);

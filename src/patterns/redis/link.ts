@@ -95,8 +95,7 @@ function ioredisLink(client: EmittingClient): Link {
       if (client["status"] === "wait") client["connect"]().catch(() => {});
       return listenOnce(client, "ready", listener);
     },
-    send: (_key, command, args, bytes) =>
-      bytes ? client["callBuffer"](command, args) : client["call"](command, args),
+    send: (_key, command, args, bytes) => (bytes ? client["callBuffer"](command, args) : client["call"](command, args)),
     duplicate() {
       // A duplicate ends with its pattern; an error of its own is seen as a failed command.
       const copy = cluster ? client["duplicate"]() : client["duplicate"]({ lazyConnect: false });
@@ -128,8 +127,7 @@ function nodeRedisLink(client: EmittingClient): Link {
   const sentinel = typeof client["acquire"] === "function";
   const cluster = !sentinel && typeof client["nodeClient"] === "function";
   const send: Link["send"] = cluster
-    ? (key, command, args, bytes) =>
-        client["sendCommand"](key, false, [command, ...args], bytes ? asBytes : undefined)
+    ? (key, command, args, bytes) => client["sendCommand"](key, false, [command, ...args], bytes ? asBytes : undefined)
     : sentinel
       ? (_key, command, args, bytes) => client["sendCommand"](false, [command, ...args], bytes ? asBytes : undefined)
       : (_key, command, args, bytes) => {
@@ -143,7 +141,8 @@ function nodeRedisLink(client: EmittingClient): Link {
     resends: sentinel,
     client,
     ready,
-    onceReady: (listener) => (cluster || sentinel ? watchReady(ready, listener) : listenOnce(client, "ready", listener)),
+    onceReady: (listener) =>
+      cluster || sentinel ? watchReady(ready, listener) : listenOnce(client, "ready", listener),
     send,
     duplicate() {
       const copy = client["duplicate"]();

@@ -31,7 +31,10 @@ export async function openOwn(link: Link, onMessage: OnMessage, address?: string
       return ownIoredis(client, onMessage);
     case "ioredis-cluster": {
       const nodes = client["nodes"]("master") as EmittingClient[];
-      return ownIoredis(pick(nodes, ({ options }) => `${options.host}:${options.port}`, address), onMessage);
+      return ownIoredis(
+        pick(nodes, ({ options }) => `${options.host}:${options.port}`, address),
+        onMessage,
+      );
     }
     case "node-redis":
       return ownNodeRedis(client, onMessage);

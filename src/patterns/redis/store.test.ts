@@ -1,5 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { drivers, freshName, type OpenClient, openClient, sleep, startServer, type TestServer } from "../../../test/patterns/clients.js";
+import {
+  drivers,
+  freshName,
+  type OpenClient,
+  openClient,
+  sleep,
+  startServer,
+  type TestServer,
+} from "../../../test/patterns/clients.js";
 import { type FaultProxy, startProxy } from "../../testing/index.js";
 import { script } from "./script.js";
 import { RedisStore } from "./store.js";
@@ -61,7 +69,10 @@ describe.each(drivers)("the store over %s", (driver) => {
     expect(calls.map((call) => (call as PromiseRejectedResult).reason.code)).toEqual(Array(5).fill("OUTCOME_UNKNOWN"));
     expect(store.broken).toBe(true);
     const at = performance.now();
-    await expect(store.run(increment, [key], ["1"])).rejects.toMatchObject({ code: "UNAVAILABLE", data: { applied: false } });
+    await expect(store.run(increment, [key], ["1"])).rejects.toMatchObject({
+      code: "UNAVAILABLE",
+      data: { applied: false },
+    });
     expect(performance.now() - at).toBeLessThan(5);
     proxy.setRule(undefined);
     proxy.cutAll();

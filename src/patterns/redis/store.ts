@@ -117,7 +117,12 @@ export class RedisStore {
   }
 
   /** Runs a script. All keys lie in one slot. */
-  run(script: Script, keys: readonly string[], args: readonly RedisArgument[], options?: CallOptions): Promise<unknown> {
+  run(
+    script: Script,
+    keys: readonly string[],
+    args: readonly RedisArgument[],
+    options?: CallOptions,
+  ): Promise<unknown> {
     const tail = [String(keys.length), ...keys, ...args];
     return this.#call(keys[0], "EVALSHA", [script.sha(), ...tail], script.writes, options, (error) =>
       serverCode(error) === "NOSCRIPT" ? ["EVAL", [script.lua, ...tail]] : undefined,
@@ -273,7 +278,9 @@ class Call {
     const unsafe = failure.unreachable && this.#writes && this.#options?.repeatable === false;
     if (!failure.retryable || unsafe || this.#breaker.open) {
       this.#end();
-      this.#reject(this.#unknown && !failure.unreachable ? unknownOutcome(failure.error.message, cause) : failure.error);
+      this.#reject(
+        this.#unknown && !failure.unreachable ? unknownOutcome(failure.error.message, cause) : failure.error,
+      );
       return;
     }
     const waitMs = fullJitterMs(this.#attempts - 1, 20, 500, Math.random);

@@ -54,7 +54,8 @@ export class Subscriber {
   unsubscribe(kind: SubscribeKind, channel: string, listener: Listener): void {
     const name = `${kind} ${channel}`;
     const subscription = this.#subscriptions.get(name);
-    if (subscription === undefined || !subscription.listeners.delete(listener) || subscription.listeners.size > 0) return;
+    if (subscription === undefined || !subscription.listeners.delete(listener) || subscription.listeners.size > 0)
+      return;
     this.#subscriptions.delete(name);
     this.#connection?.unsubscribe(kind, channel).catch(() => {});
   }
