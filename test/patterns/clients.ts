@@ -3,7 +3,8 @@ import { Redis as Io6, Cluster as IoCluster6 } from "ioredis6";
 import * as node6 from "redis";
 import * as node5 from "redis5";
 import type { RedisClient } from "../../src/patterns/redis/link.js";
-import { startEngines } from "../../src/testing/index.js";
+import { RedisStore } from "../../src/patterns/redis/store.js";
+import { type FaultProxy, startEngines, startProxy } from "../../src/testing/index.js";
 
 /** The drivers that every pattern is tried on. */
 export const drivers = ["ioredis 5", "ioredis 6", "node-redis 5", "node-redis 6"] as const;
@@ -19,6 +20,8 @@ const quiet = () => {};
 
 /** Opens a client with the driver's own settings, unless `options` (of ioredis) say otherwise. */
 export async function openClient(driver: Driver, url: string, options: object = {}): Promise<OpenClient> {
+  if (url.startsWith("redis+cluster:")) return openCluster(driver, [url.replace("+cluster", "")]);
+  if (url.startsWith("redis+sentinel:")) return openSentinel(driver, [url.replace("+sentinel", "")], "main");
   if (driver.startsWith("ioredis")) {
     const client = driver === "ioredis 5" ? new Io5(url, options) : new Io6(url, options);
     client.on("error", quiet);
@@ -32,7 +35,7 @@ export async function openClient(driver: Driver, url: string, options: object = 
 }
 
 /** Opens a client of a Cluster. */
-export async function openCluster(driver: Driver, urls: readonly string[]): Promise<OpenClient> {
+async function openCluster(driver: Driver, urls: readonly string[]): Promise<OpenClient> {
   const nodes = urls.map((url) => ({ host: new URL(url).hostname, port: Number(new URL(url).port) }));
   if (driver.startsWith("ioredis")) {
     const client = driver === "ioredis 5" ? new IoCluster5(nodes) : new IoCluster6(nodes);
@@ -48,7 +51,7 @@ export async function openCluster(driver: Driver, urls: readonly string[]): Prom
 }
 
 /** Opens a client that finds its server through Sentinels. */
-export async function openSentinel(driver: Driver, sentinels: readonly string[], name: string): Promise<OpenClient> {
+async function openSentinel(driver: Driver, sentinels: readonly string[], name: string): Promise<OpenClient> {
   const nodes = sentinels.map((url) => ({ host: new URL(url).hostname, port: Number(new URL(url).port) }));
   if (driver.startsWith("ioredis")) {
     const options = { sentinels: nodes, name };
@@ -64,19 +67,43 @@ export async function openSentinel(driver: Driver, sentinels: readonly string[],
   return { client: client, close: () => client.destroy() };
 }
 
-/** The server that a suite runs on: the one of KEYFOLD_TEST_REDIS_URL, else an embedded engine. */
+/** The server that a suite runs on. */
 export interface TestServer {
+  /** `redis:`, or `redis+cluster:` and `redis+sentinel:` with one address of them. */
   readonly url: string;
-  /** Only the embedded engine's clock can be moved. */
-  readonly advance: ((ms: number) => Promise<void>) | undefined;
   close(): Promise<void>;
 }
 
+/**
+ * KEYFOLD_TEST_REDIS_URL names a server to test against; without it there is an embedded engine. `redis+cluster:` and
+ * `redis+sentinel:` URLs name one node of a Cluster or a Sentinel that knows "main".
+ */
+const testUrl = process.env["KEYFOLD_TEST_REDIS_URL"];
+
+/** Whether the suites run on one server, which a proxy can stand in front of. */
+export const singleServer = testUrl === undefined || /^rediss?:/.test(testUrl);
+
 export async function startServer(): Promise<TestServer> {
-  const url = process.env["KEYFOLD_TEST_REDIS_URL"];
-  if (url !== undefined) return { url, advance: undefined, close: async () => {} };
+  if (testUrl !== undefined) return { url: testUrl, close: async () => {} };
   const engines = await startEngines({ redis: true });
-  return { url: engines.redis.url, advance: (ms) => engines.clock.advance(ms), close: () => engines.close() };
+  return { url: engines.redis.url, close: () => engines.close() };
+}
+
+/** A proxy in front of the server; for more than one server there is none, and `url` is theirs. */
+export async function startProxyFor(server: TestServer): Promise<FaultProxy> {
+  if (singleServer) return startProxy(server.url);
+  const none = () => {
+    throw new Error("there is no proxy in front of several servers");
+  };
+  return {
+    ...{ url: server.url, port: 0, connections: 0, cutAll: none, refuse: none, close: async () => {} },
+    setRule: (rule) => (rule === undefined ? undefined : none()),
+  };
+}
+
+/** Sends one command as it is. */
+export function rawCommand({ client }: OpenClient, name: string, key: string, ...args: string[]): Promise<unknown> {
+  return new RedisStore(client).command(key, name, [key, ...args], true);
 }
 
 let names = 0;

@@ -4,6 +4,7 @@ import {
   freshName,
   type OpenClient,
   openClient,
+  rawCommand,
   sleep,
   startServer,
   type TestServer,
@@ -110,9 +111,7 @@ describe.each(drivers)("locks over %s", (driver) => {
     await sleep(700);
     expect(held.valid).toBe(true);
     expect(await locks.tryAcquire("a")).toBeUndefined();
-    const client = open.client as never as Record<string, (...args: unknown[]) => Promise<unknown>>;
-    const del = ["DEL", `${prefix}:{a}:l`];
-    await (driver.startsWith("ioredis") ? client["call"]!(...del) : client["sendCommand"]!(del));
+    await rawCommand(open, "DEL", `${prefix}:{a}:l`);
     await expect.poll(() => held.signal.aborted, { timeout: 1_000 }).toBe(true);
     expect(held.signal.reason).toMatchObject({ code: "CONFLICT" });
     locks.close();

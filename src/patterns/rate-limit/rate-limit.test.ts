@@ -4,11 +4,14 @@ import {
   freshName,
   type OpenClient,
   openClient,
+  rawCommand,
+  singleServer,
   sleep,
+  startProxyFor,
   startServer,
   type TestServer,
 } from "../../../test/patterns/clients.js";
-import { type FaultProxy, startProxy } from "../../testing/index.js";
+import type { FaultProxy } from "../../testing/index.js";
 import {
   concurrencyLimit,
   expressRateLimit,
@@ -55,7 +58,7 @@ describe.each(drivers)("rate limits over %s", (driver) => {
     expect((await limiter.consume("b")).allowed).toBe(true);
     for (const key of ["a", "b"]) {
       const name = `${prefix}:{${key}}:${limit.mark}`;
-      const ttl = (await rawCommand(open, driver, "PTTL", name)) as number;
+      const ttl = (await rawCommand(open, "PTTL", name)) as number;
       expect(ttl).toBeGreaterThan(0);
       expect(ttl).toBeLessThanOrEqual(66_001);
     }
@@ -115,18 +118,13 @@ describe.each(drivers)("rate limits over %s", (driver) => {
   });
 });
 
-async function rawCommand(open: OpenClient, driver: string, ...command: string[]): Promise<unknown> {
-  const client = open.client as never as Record<string, (...args: unknown[]) => Promise<unknown>>;
-  return driver.startsWith("ioredis") ? client["call"]!(...command) : client["sendCommand"]!(command);
-}
-
-describe("in an outage", () => {
+describe.runIf(singleServer)("in an outage", () => {
   let server: TestServer;
   let proxy: FaultProxy;
   let open: OpenClient;
   beforeAll(async () => {
     server = await startServer();
-    proxy = await startProxy(server.url);
+    proxy = await startProxyFor(server);
     open = await openClient("ioredis 5", proxy.url);
   });
   afterAll(async () => {
