@@ -24,6 +24,8 @@ export type Fault =
   | { readonly kind: "close-before" }
   /** Run it, then close the connection without a reply. */
   | { readonly kind: "close-after" }
+  /** Leave this share of a batch's entries undone, from 0 to 1, and say so in the engine's way (`UnprocessedItems`). */
+  | { readonly kind: "partial"; readonly share: number }
   /** Answer with the engine's error of this code in place of running it. */
   | {
       readonly kind: "error";

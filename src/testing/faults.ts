@@ -5,7 +5,7 @@ import { type EngineName, engineNames } from "./registry.js";
 
 /** Which requests something happens to, what, and how often. Plain data: it also travels to an engine in another process. */
 export interface FaultRule {
-  /** What happens: `delay`, `close-before`, `close-after` or `error`. */
+  /** What happens: `delay`, `close-before`, `close-after`, `partial` (batches of DynamoDB) or `error`. */
   readonly fault: Fault;
   /** Only requests to this engine. Default: any. */
   readonly engine?: EngineName;
@@ -95,7 +95,7 @@ function matches(active: ActiveRule, request: RequestInfo): boolean {
   return target !== undefined && targets.some((name) => target === name || target.endsWith(`.${name}`));
 }
 
-const faultKinds = new Set(["delay", "close-before", "close-after", "error"]);
+const faultKinds = new Set(["delay", "close-before", "close-after", "partial", "error"]);
 
 /** Refuses a rule that would never do anything, in place of a test that passes for that reason. */
 function check(rule: FaultRule): void {
@@ -105,6 +105,8 @@ function check(rule: FaultRule): void {
   const { fault, times, skip, probability, engine } = rule;
   if (!faultKinds.has(fault?.kind)) refuse(`fault.kind is one of ${[...faultKinds].join(", ")}.`);
   if (fault.kind === "delay" && !(Number.isFinite(fault.ms) && fault.ms >= 0)) refuse("fault.ms is 0 or more.");
+  if (fault.kind === "partial" && !(fault.share > 0 && fault.share <= 1))
+    refuse("fault.share is over 0 and at most 1.");
   if (engine !== undefined && !engineNames.includes(engine)) refuse(`there is no engine "${engine}".`);
   if (times !== undefined && times !== "always" && !(Number.isInteger(times) && times > 0))
     refuse('times is a whole number over 0, or "always".');

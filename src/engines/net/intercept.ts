@@ -4,6 +4,8 @@ import type { Connection } from "./connection.js";
 /** What the seam needs from an engine to run one request. */
 export interface Interceptable<R> {
   readonly run: () => R | Promise<R>;
+  /** Runs a part of a batch. An engine without batches of that kind runs the whole request. */
+  readonly partly?: (share: number) => R | Promise<R>;
   /** The engine's reply for an injected error. */
   readonly fail: (fault: Extract<Fault, { kind: "error" }>) => R;
 }
@@ -32,6 +34,8 @@ export function pass<R>(
         () => connection.destroy(),
         () => connection.destroy(),
       ) as Promise<undefined>;
+    case "partial":
+      return target.partly === undefined ? target.run() : target.partly(fault.share);
     case "error":
       return target.fail(fault);
     default: {

@@ -208,6 +208,10 @@ function inject(server: RedisServer, client: Client, command: Command, args: str
       client.out = "";
       client.transport!.destroy();
       return;
+    case "partial":
+      // Redis has no batches that can be left undone in part.
+      admit(server, client, command, args);
+      return;
     case "error":
       reject(client, command, new ErrorReply(`${fault.code} ${fault.message}`));
       return;

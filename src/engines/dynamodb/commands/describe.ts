@@ -128,7 +128,7 @@ export function describeTable(table: Table, options: DescribeOptions = {}): obje
             Status: "ENABLED",
             SSEType: "KMS",
             KMSMasterKeyArn:
-              definition.encryption.key ?? `arn:aws:kms:${definition.region}:000000000000:key/aws-managed`,
+              definition.encryption.key ?? `arn:aws:kms:${definition.region}:123456789012:key/aws-managed`,
           },
         }),
     ...(definition.tableClass === undefined ? {} : { TableClassSummary: { TableClass: definition.tableClass } }),

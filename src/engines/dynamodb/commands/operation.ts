@@ -20,6 +20,8 @@ export interface Call {
   readonly input: Record<string, unknown>;
   /** The region that the request was signed for. */
   readonly region: string;
+  /** The share of a batch that is to be left undone; a test asks for it. */
+  readonly unprocessedShare?: number | undefined;
 }
 
 /** What an operation answers: members of a JSON object, in which {@link RawJson} may stand. */

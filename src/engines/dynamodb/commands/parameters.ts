@@ -1,4 +1,5 @@
 import type { CapacityDetail, Consumption } from "../data/capacity.js";
+import { tableArn } from "../data/definition.js";
 import type { Index, Table } from "../data/table.js";
 import { invalidValue, resourceNotFound, validation } from "../errors.js";
 import { Bindings } from "../expressions/bindings.js";
@@ -26,6 +27,8 @@ export const tableNameShape: Shape = {
   pattern: nameOrArn,
   shownPattern: namePattern.source.slice(1, -1),
 };
+/** Names of tables as keys of a batch. */
+export const tableKeyPattern: RegExp = nameOrArn;
 export const indexNameShape: Shape = { kind: "string", min: 3, max: 255, pattern: namePattern };
 export const capacityShape: Shape = { kind: "string", values: ["INDEXES", "TOTAL", "NONE"] };
 export const metricsShape: Shape = { kind: "string", values: ["SIZE", "NONE"] };
@@ -44,7 +47,9 @@ export const largestItem = 400 * 1024;
 /** The table of a name or ARN. */
 export function findTable(engine: Engine, name: unknown): Table | undefined {
   const text = name as string;
-  return engine.catalog.table(text.startsWith("arn:") ? (arnTable.exec(text)?.[1] ?? text) : text);
+  if (!text.startsWith("arn:")) return engine.catalog.table(text);
+  const table = engine.catalog.table(arnTable.exec(text)?.[1] ?? "");
+  return table === undefined || tableArn(table.definition) !== text ? undefined : table;
 }
 
 /** The table that a request for items names. */

@@ -37,6 +37,12 @@ export class Consumption {
     this.#indexes.set(name, (this.#indexes.get(name) ?? 0) + units);
   }
 
+  /** Adds what another request of the same table used. */
+  add(other: Consumption): void {
+    this.tableUnits += other.tableUnits;
+    for (const [name, units] of other.#indexes ?? []) this.index(name, units);
+  }
+
   /** Units that this index was counted. */
   indexUnits(name: string): number {
     return this.#indexes?.get(name) ?? 0;

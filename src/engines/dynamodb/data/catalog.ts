@@ -144,8 +144,12 @@ export class Catalog {
 
   /** Changes a table's definition; only inside a write. */
   change(table: Table, changes: Partial<TableDefinition>): void {
+    this.replace(table, { ...table.definition, ...changes });
+  }
+
+  /** Gives a table another definition, and drops the trees that it has no more; only inside a write. */
+  replace(table: Table, definition: TableDefinition): void {
     const before = new Set(treesOf(table.definition));
-    const definition = { ...table.definition, ...changes };
     this.#save(definition);
     table.redefine(definition);
     this.touch(table);

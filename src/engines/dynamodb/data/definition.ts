@@ -50,6 +50,8 @@ export interface TtlDefinition {
   readonly attribute: string;
   /** Number of the tree of times and keys. */
   readonly tree: number;
+  /** While items from before are still being looked at. */
+  readonly filling?: boolean;
 }
 
 export interface TableDefinition {
@@ -75,8 +77,8 @@ export interface TableDefinition {
   readonly encryption?: { readonly key: string | undefined };
 }
 
-/** The account that all is in. */
-export const accountId = "000000000000";
+/** The account that all is in: the one of AWS' own examples. ARNs of another are somebody else's. */
+export const accountId = "123456789012";
 
 export function tableArn({ region, name }: { readonly region: string; readonly name: string }): string {
   return `arn:aws:dynamodb:${region}:${accountId}:table/${name}`;

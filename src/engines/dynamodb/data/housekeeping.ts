@@ -2,6 +2,7 @@ import type { EngineClock } from "../../engine.js";
 import type { Catalog } from "./catalog.js";
 import { decodeItem } from "./item-codec.js";
 import type { Table } from "./table.js";
+import { pruneTokens } from "./tokens.js";
 import { keyOfExpiry, longestPastSeconds, secondsKey } from "./ttl-key.js";
 
 /** How often the clock is looked at. */
@@ -52,6 +53,7 @@ export class Housekeeping {
         while ((await this.#catalog.write(() => log.trim(now, step))) === step);
       }
     }
+    await pruneTokens(this.#catalog, now);
     return expired;
   }
 

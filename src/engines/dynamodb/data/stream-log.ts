@@ -31,6 +31,16 @@ function recordNumber(key: string): number {
   return number;
 }
 
+/** Numbers of records as a stream tells them: texts of one length, so that they are in the order of texts too. */
+export function sequenceText(number: number): string {
+  return `1${String(number).padStart(20, "0")}`;
+}
+
+/** The number in such a text; undefined for another text. */
+export function sequenceNumber(text: string): number | undefined {
+  return /^1[0-9]{20}$/.test(text) ? Number(text.slice(1)) : undefined;
+}
+
 /** The records of one stream, in one shard. */
 export class StreamLog {
   readonly definition: StreamDefinition;

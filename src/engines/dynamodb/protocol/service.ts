@@ -87,7 +87,7 @@ export class Service implements HttpHandler {
       close: request.close,
     };
     const fail = (error: unknown): Buffer => encodeError(toDynamoError(error), options);
-    let run: () => Reply | Promise<Reply>;
+    let run: (unprocessedShare?: number) => Reply | Promise<Reply>;
     let operation: Operation;
     let input: Record<string, unknown>;
     try {
@@ -100,16 +100,16 @@ export class Service implements HttpHandler {
       if (credentials !== undefined) verifySignature(request, signature, credentials, clock.now());
       input = parseBody(request.body);
       const { region } = signature;
-      run = () => {
+      run = (unprocessedShare) => {
         if (operation.members !== undefined) checkRequest(operation.members, input);
-        return operation.run!({ engine, input, region });
+        return operation.run!({ engine, input, region, unprocessedShare });
       };
     } catch (error) {
       return fail(error);
     }
-    const execute = (): Buffer | Promise<Buffer> => {
+    const execute = (unprocessedShare?: number): Buffer | Promise<Buffer> => {
       try {
-        const reply = run();
+        const reply = run(unprocessedShare);
         if (reply instanceof Promise) return reply.then((late) => encodeReply(late, options)).catch(fail);
         return encodeReply(reply, options);
       } catch (error) {
@@ -122,7 +122,7 @@ export class Service implements HttpHandler {
       intercept,
       connection,
       () => ({ engine: "dynamodb", command: operation.name, target: targetOf(input), connectionId: connection.id }),
-      { run: execute, fail: ({ code, message }) => fail(new DynamoError(String(code), message)) },
+      { run: execute, partly: execute, fail: ({ code, message }) => fail(new DynamoError(String(code), message)) },
     );
   }
 }

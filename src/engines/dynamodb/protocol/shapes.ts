@@ -180,7 +180,7 @@ function checkMember(shape: Shape, name: string, parent: string, input: unknown,
     for (const [key, each] of Object.entries(input)) {
       if (keyPattern !== undefined && !keyPattern.test(key)) {
         report(
-          `Map keys must satisfy constraint: [Member must have length less than or equal to 255, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: ${keyPattern.source.slice(1, -1)}]`,
+          `Map keys must satisfy constraint: [Member must have length less than or equal to 255, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+]`,
         );
       }
       if (lengths !== undefined && Array.isArray(each) && (each.length < lengths[0] || each.length > lengths[1])) {
