@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { startEngines } from "../dist/testing/index.js";
 import { cacheDir } from "./real-engines/recipes.mjs";
 
-const packages = ["pymongo==4.15.5", "pytest==8.4.2"];
+const packages = ["pymongo==4.15.5", "redis==7.1.0", "pytest==8.4.2"];
 const venv = join(cacheDir, "keyfold-drivers-python");
 const python = join(venv, process.platform === "win32" ? "Scripts/python.exe" : "bin/python");
 
@@ -22,9 +22,10 @@ function run(file, args, env) {
 if (!existsSync(python) && run("python3", ["-m", "venv", venv]) !== 0) process.exit(1);
 if (run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...packages]) !== 0) process.exit(1);
 
-const engines = await startEngines({ mongodb: true, beside: true });
+const engines = await startEngines({ mongodb: true, redis: true, beside: true });
 const status = run(python, ["-m", "pytest", "-q", "-p", "no:cacheprovider", "test/drivers", ...process.argv.slice(2)], {
   KEYFOLD_MONGODB_URL: engines.mongodb.url,
+  KEYFOLD_REDIS_URL: engines.redis.url,
   PYTHONDONTWRITEBYTECODE: "1",
 });
 await engines.close();
