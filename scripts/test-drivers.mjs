@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { startEngines } from "../dist/testing/index.js";
 import { cacheDir } from "./real-engines/recipes.mjs";
 
-const packages = ["pymongo==4.15.5", "redis==7.1.0", "pytest==8.4.2"];
+const packages = ["pymongo==4.15.5", "redis==8.1.0", "pytest==8.4.2"];
 const venv = join(cacheDir, "keyfold-drivers-python");
 const python = join(venv, process.platform === "win32" ? "Scripts/python.exe" : "bin/python");
 

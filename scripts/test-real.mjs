@@ -1,5 +1,6 @@
 // npm run test:real [-- ENGINE] [-- vitest arguments]: the suites that take a server by URL, against a real one. It is
-// started from the package registries, unless KEYFOLD_TEST_MONGODB_URL names one that runs already.
+// started from the package registries, unless KEYFOLD_TEST_MONGODB_URL (or KEYFOLD_TEST_REDIS_URL) names one that runs
+// already: it is emptied.
 import { spawn } from "node:child_process";
 import { startRealEngine } from "./real-engines/start.mjs";
 
@@ -10,7 +11,19 @@ const suites = {
     judge: "KEYFOLD_TEST_MONGODB_ORACLE_URL",
     files: ["test/client", "test/main-job", "test/mongodb/cases", "test/mongodb/agreement"],
   },
+  redis: redisLike("redis"),
+  valkey: redisLike("valkey"),
 };
+
+/** All files share one server and empty it: one after the other. */
+function redisLike(flavour) {
+  return {
+    url: "KEYFOLD_TEST_REDIS_URL",
+    judge: "KEYFOLD_TEST_REDIS_ORACLE_URL",
+    files: ["test/redis", "test/foreign/redis", "test/foreign/bullmq", "--no-file-parallelism"],
+    env: { KEYFOLD_TEST_REDIS_FLAVOUR: flavour },
+  };
+}
 
 const [first, ...more] = process.argv.slice(2);
 const named = first !== undefined && Object.hasOwn(suites, first);
@@ -32,7 +45,10 @@ console.error(`against ${name} at ${url.replace(/\/\/[^@/]*@/, "//…@")}`);
 const child = spawn(
   process.execPath,
   ["node_modules/vitest/vitest.mjs", "run", "--project", "unit", "--project", "whole", ...suite.files, ...extra],
-  { stdio: "inherit", env: { ...process.env, [suite.url]: url, [suite.judge]: process.env[suite.judge] ?? url } },
+  {
+    stdio: "inherit",
+    env: { ...process.env, [suite.url]: url, [suite.judge]: process.env[suite.judge] ?? url, ...suite.env },
+  },
 );
 let ended;
 void engine?.ended.then((reason) => {
