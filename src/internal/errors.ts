@@ -20,6 +20,7 @@
  * - `ABORTED`: the caller's signal was aborted.
  * - `THROTTLED`: the engine refused for load, and the retry budget is spent.
  * - `UNAVAILABLE`: no server could be reached.
+ * - `LOAD_FAILED`: a cache waited for another process to load a value, and the loader failed there.
  * - `UNAUTHORIZED`: the credentials were refused, or do not allow this request.
  * - `DRIVER_ERROR`: any other error of the driver; the cause is attached.
  */
@@ -43,6 +44,7 @@ export type KeyfoldErrorCode =
   | "ABORTED"
   | "THROTTLED"
   | "UNAVAILABLE"
+  | "LOAD_FAILED"
   | "UNAUTHORIZED"
   | "DRIVER_ERROR";
 

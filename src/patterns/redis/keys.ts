@@ -25,3 +25,18 @@ export function checkWhole(value: number, name: string, min = 1): number {
   if (Number.isSafeInteger(value) && value >= min) return value;
   throw new KeyfoldError("INPUT_INVALID", `${name} is a whole number of at least ${min}, not ${String(value)}.`);
 }
+const crcTable = Uint16Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte << 8;
+  for (let bit = 0; bit < 8; bit++) crc = crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1;
+  return crc;
+});
+
+/** The slot of a Cluster that a key lies in: CRC16 (XMODEM) of its hash tag, modulo 16,384. */
+export function slotOf(key: string): number {
+  const open = key.indexOf("{");
+  const end = open < 0 ? -1 : key.indexOf("}", open);
+  let crc = 0;
+  for (const byte of Buffer.from(end > open + 1 ? key.slice(open + 1, end) : key))
+    crc = ((crc << 8) & 0xffff) ^ crcTable[((crc >> 8) ^ byte) & 0xff]!;
+  return crc & 16_383;
+}

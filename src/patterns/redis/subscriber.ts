@@ -25,6 +25,7 @@ export class Subscriber {
   readonly #link: Link;
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #gaps = new Set<() => void>();
+  readonly #downs = new Set<() => void>();
   #connection: OwnConnection | undefined;
   #opening: Promise<void> | undefined;
   #address: string | undefined;
@@ -64,6 +65,11 @@ export class Subscriber {
   onGap(listener: () => void): () => void {
     this.#gaps.add(listener);
     return () => this.#gaps.delete(listener);
+  }
+
+  /** Calls `listener` whenever the connection was lost. */
+  onDown(listener: () => void): void {
+    this.#downs.add(listener);
   }
 
   close(): void {
@@ -143,7 +149,9 @@ export class Subscriber {
     this.#connection = undefined;
     if (this.#heart !== undefined) clearInterval(this.#heart);
     connection.close();
-    if (!this.#closed) void this.#recover();
+    if (this.#closed) return;
+    for (const listener of this.#downs) listener();
+    void this.#recover();
   }
 
   async #recover(): Promise<void> {
