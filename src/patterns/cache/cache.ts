@@ -5,8 +5,8 @@ import { RedisStore, type StoreOptions } from "../redis/store.js";
 import { InvalidationBus } from "./bus.js";
 import type { Entry } from "./entry.js";
 import { CacheCounter, type CacheStats } from "./events.js";
-import { LocalLevel, type LocalOptions } from "./local-level.js";
 import { Loads, type Outcome, type Published, StoreDown } from "./loads.js";
+import { LocalLevel, type LocalOptions } from "./local-level.js";
 import { type Found, Reader } from "./reader.js";
 import { json, type Serializer } from "./serializer.js";
 import { groupBySlot, Tags } from "./tags.js";
@@ -297,7 +297,10 @@ export class Cache<V> {
 function isOutage(error: unknown): boolean {
   return (
     error instanceof KeyfoldError &&
-    (error.code === "UNAVAILABLE" || error.code === "OUTCOME_UNKNOWN" || error.code === "THROTTLED" || error.code === "DEADLINE_EXCEEDED")
+    (error.code === "UNAVAILABLE" ||
+      error.code === "OUTCOME_UNKNOWN" ||
+      error.code === "THROTTLED" ||
+      error.code === "DEADLINE_EXCEEDED")
   );
 }
 

@@ -31,7 +31,11 @@ const base36 = (value: number, width: number): string =>
 export function encodeEntry<V>(
   value: V,
   serializer: Serializer<V>,
-  entry: { readonly staleMs: number; readonly loadMs: number; readonly tags: Readonly<Record<string, number>> | undefined },
+  entry: {
+    readonly staleMs: number;
+    readonly loadMs: number;
+    readonly tags: Readonly<Record<string, number>> | undefined;
+  },
 ): { readonly kind: string; readonly rest: string; readonly body: RedisArgument } {
   const kind = value === null ? "n" : value === undefined ? "u" : "v";
   const body = kind === "v" ? serializer.encode(value) : "";

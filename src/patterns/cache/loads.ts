@@ -116,7 +116,10 @@ export class Loads<V> {
       other = String(value);
       const left = until - performance.now();
       if (left <= 0)
-        throw new KeyfoldError("DEADLINE_EXCEEDED", `Another process has not loaded "${id}" within ${loadTimeoutMs} ms.`);
+        throw new KeyfoldError(
+          "DEADLINE_EXCEEDED",
+          `Another process has not loaded "${id}" within ${loadTimeoutMs} ms.`,
+        );
       await new Promise((done) => setTimeout(done, Math.min(left, 4 + fullJitterMs(tries, 4, 40, Math.random))));
     }
     const heart = setInterval(() => {

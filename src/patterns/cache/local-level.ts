@@ -76,7 +76,12 @@ export class LocalLevel<V> {
     stamp: number,
     value: V,
     now: number,
-    entry: { readonly staleMs: number; readonly goneMs: number; readonly loadMs: number; readonly tags: readonly string[] },
+    entry: {
+      readonly staleMs: number;
+      readonly goneMs: number;
+      readonly loadMs: number;
+      readonly tags: readonly string[];
+    },
   ): void {
     if (this.stamp(id) !== stamp || this.#max < 1) return;
     const times = {

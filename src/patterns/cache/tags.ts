@@ -51,7 +51,12 @@ export class Tags {
     const clock = (await this.#store.run(clockScript, [this.#clockKey], ["1", this.#ttlMs], options)) as string;
     await Promise.all(
       this.#bySlot(tags).map((group) =>
-        this.#store.run(bumpTagsScript, group.map((tag) => this.key(tag)), [clock, this.#ttlMs], options),
+        this.#store.run(
+          bumpTagsScript,
+          group.map((tag) => this.key(tag)),
+          [clock, this.#ttlMs],
+          options,
+        ),
       ),
     );
   }
