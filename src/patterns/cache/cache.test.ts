@@ -307,7 +307,12 @@ describe.each(drivers)("caches over %s", (driver) => {
       const { cache: made, loads } = users({ deadlineMs: 150, local: { ttlMs: 60_000 }, whenDown: "stale" });
       const strict = users({ deadlineMs: 150, whenDown: "fail" }).cache;
       await made.get("kept");
-      await expect.poll(async () => (await made.get("kept"), made.stats().localEntries)).toBe(1);
+      await expect
+        .poll(async () => {
+          await made.get("kept");
+          return made.stats().localEntries;
+        })
+        .toBe(1);
       proxy.setRule(() => ({ kind: "black-hole" }));
       const before = loads.length;
       const from = performance.now();

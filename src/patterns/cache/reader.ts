@@ -125,7 +125,7 @@ export class Reader<V> {
         groups.map(async (group) => {
           const keys = group.map((tag) => this.#tags.key(tag));
           const reply = (await this.#store.command(keys[0], "MGET", keys, false)) as (string | null)[];
-          group.forEach((tag, i) => known.set(tag, versionOf(reply[i])));
+          for (const [i, tag] of group.entries()) known.set(tag, versionOf(reply[i]));
         }),
       );
     }
