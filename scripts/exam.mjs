@@ -10,12 +10,13 @@ const exams = new Map(
     .map((file) => [file.slice(0, -".mjs".length), new URL(`./exams/${file}`, import.meta.url)]),
 );
 
-const help = `npm run exam -- NAME --from PATH [--at URL] [--update] [--failures] [--only TEXT]
+const help = `npm run exam -- NAME --from PATH [--at URL] [--update] [--failures] [--only TEXT] [--names FILE]
 
   --from PATH   the suite's checkout, outside this repository
   --at URL      ask this server in place of the embedded engine; nothing is compared or kept
   --update      keep the new list even when names are lost
   --failures    print each failure and its reason
+  --names FILE  count against what a reference server passes: JSON with files: { NAME: { ok: [test, …] } }
   --only TEXT   only tests with TEXT in their name; nothing is compared or kept
 
 exams: ${[...exams.keys()].sort().join(", ")}`;
@@ -30,6 +31,7 @@ function options() {
         update: { type: "boolean", default: false },
         failures: { type: "boolean", default: false },
         only: { type: "string" },
+        names: { type: "string" },
         help: { type: "boolean", short: "h" },
       },
     });
@@ -67,6 +69,37 @@ try {
 } finally {
   await engines?.close();
 }
+
+/** Prints for each file of the reference how many of its tests are passed here; a name that it has n times counts n times. */
+function compareWith(reference) {
+  const own = new Map();
+  for (const { file, test, outcome } of results) {
+    if (outcome !== "passed") continue;
+    const tests = own.get(file) ?? own.set(file, new Map()).get(file);
+    tests.set(test, (tests.get(test) ?? 0) + 1);
+  }
+  let passed = 0;
+  let total = 0;
+  for (const [file, { ok }] of Object.entries(reference.files)) {
+    if (ok.length === 0) continue;
+    const left = own.get(file) ?? new Map();
+    const missing = [];
+    for (const test of ok) {
+      if (left.get(test) > 0) left.set(test, left.get(test) - 1);
+      else missing.push(test);
+    }
+    passed += ok.length - missing.length;
+    total += ok.length;
+    const share = (((ok.length - missing.length) / ok.length) * 100).toFixed(1);
+    console.log(
+      `${file.padEnd(24)} ${String(ok.length - missing.length).padStart(5)} of ${String(ok.length).padEnd(5)} ${share.padStart(5)} %`,
+    );
+    for (const test of missing) console.log(`    not passed: ${test}`);
+  }
+  console.log(`of the reference's tests: ${passed} of ${total}, ${((passed / total) * 100).toFixed(2)} %`);
+}
+
+if (values.names !== undefined) compareWith(JSON.parse(await readFile(values.names, "utf8")));
 
 const count = (outcome) => results.filter((result) => result.outcome === outcome).length;
 const reasons = new Map();

@@ -29,7 +29,7 @@ export interface Queued {
 
 /** Why a client is blocked, and on what. */
 export interface Blocked {
-  readonly kind: "list" | "zset" | "stream" | "wait" | "postponed" | "delayed";
+  readonly kind: "list" | "zset" | "stream" | "wait" | "postponed" | "delayed" | "script";
   readonly keys: readonly string[];
   readonly db: Database;
   /** When it ends, in the clock's milliseconds; 0 for never. */
@@ -147,7 +147,7 @@ export class Client {
   /** Adds bytes that are not a reply to a request (messages); they are sent soon. */
   push(bytes: string): void {
     if (this.closed || this.transport === undefined) return;
-    if (this.server.current === this) {
+    if (this.server.requester === this) {
       this.pendingPush += bytes;
       return;
     }

@@ -4,6 +4,7 @@ import { redacted } from "./commands/redact.js";
 import {
   type Command,
   FLAG_ADMIN,
+  FLAG_ALLOW_BUSY,
   FLAG_DENYOOM,
   FLAG_FAST,
   FLAG_MAY_REPLICATE,
@@ -19,7 +20,7 @@ import {
 import { makeRoom } from "./data/eviction.js";
 import { feedMonitors } from "./info/monitor.js";
 import { CountedError, ErrorReply, err, NO_REPLY, OUT_OF_MEMORY, QUEUED, type Reply } from "./protocol/reply.js";
-import type { RedisServer } from "./state.js";
+import type { BusyScript, RedisServer } from "./state.js";
 
 const NOAUTH = new ErrorReply("NOAUTH Authentication required.");
 const NO_REPLICAS = new ErrorReply("NOREPLICAS Not enough good replicas to write.");
@@ -267,6 +268,10 @@ function admit(server: RedisServer, client: Client, command: Command, args: stri
       return;
     }
   }
+  if (server.busy !== undefined && !(flags & FLAG_ALLOW_BUSY)) {
+    reject(client, command, busyError(server.busy));
+    return;
+  }
   if (client.resp === 2 && client.subscribed && !whileSubscribed.has(command.name)) {
     const text = `Can't execute '${command.fullName}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`;
     reject(client, command, err(text));
@@ -294,11 +299,38 @@ function admit(server: RedisServer, client: Client, command: Command, args: stri
   }
   const { persistence } = server;
   const offset = persistence?.offset;
+  const outer = server.requester;
+  server.requester = client;
   const reply = call(server, client, command, args);
+  server.requester = outer;
   if (persistence !== undefined && persistence.offset !== offset) client.changedAt = persistence.offset;
   if (client.retrying !== undefined && client.blocked !== undefined) return;
   client.reply(reply);
   finish(server, client);
+}
+
+/** What others are told while a script runs that takes long. */
+export function busyError({ kind }: BusyScript): ErrorReply {
+  const which = kind === "script" ? "SCRIPT KILL" : "FUNCTION KILL";
+  return new ErrorReply(`BUSY Redis is busy running a script. You can only call ${which} or SHUTDOWN NOSAVE.`);
+}
+
+/** Answers a client whose command took more than one turn, and goes on with what it has sent since. */
+export function finishLater(
+  server: RedisServer,
+  client: Client,
+  command: Command,
+  args: readonly string[],
+  reply: Reply,
+  microseconds: number,
+): void {
+  server.blocking.release(client);
+  count(server, client, command, args, reply, microseconds);
+  if (server.persistence !== undefined) client.changedAt = server.persistence.offset;
+  client.reply(reply);
+  finish(server, client);
+  server.flushLater(client);
+  client.transport?.resume();
 }
 
 function protectedCommand(command: Command): ErrorReply {
@@ -369,6 +401,23 @@ export function call(server: RedisServer, client: Client, command: Command, args
   if (server.propagator !== undefined) server.propagateCommand(client, command, args, db, changed);
   server.current = outer;
   if (client.blocked !== undefined) return reply;
+  count(server, client, command, args, reply, microseconds);
+  if (command.flags & FLAG_READONLY) {
+    const reader = outer ?? client;
+    if (reader.tracking !== undefined && !reader.tracking.broadcast) rememberKeys(server, reader, command, args);
+  }
+  return reply;
+}
+
+/** Counts a command that has run, and notes it where it was slow. */
+function count(
+  server: RedisServer,
+  client: Client,
+  command: Command,
+  args: readonly string[],
+  reply: Reply,
+  microseconds: number,
+): void {
   const { stats } = command;
   stats.calls++;
   stats.microseconds += microseconds;
@@ -386,11 +435,6 @@ export function call(server: RedisServer, client: Client, command: Command, args
   if (microseconds >= 1000) {
     server.latency.add(command.flags & FLAG_FAST ? "fast-command" : "command", microseconds / 1000);
   }
-  if (command.flags & FLAG_READONLY) {
-    const reader = outer ?? client;
-    if (reader.tracking !== undefined && !reader.tracking.broadcast) rememberKeys(server, reader, command, args);
-  }
-  return reply;
 }
 
 function noteSlow(

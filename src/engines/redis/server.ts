@@ -36,7 +36,7 @@ function cron(server: RedisServer): void {
   server.now = server.clock.now();
   server.stats.sample(server.now);
   server.checkPause();
-  if (server.activeExpiry && !server.expiryPaused) {
+  if (server.activeExpiry && !server.expiryPaused && server.busy === undefined) {
     const started = performance.now();
     let expired = false;
     for (const db of server.dbs) {
@@ -126,6 +126,7 @@ export async function openRedis(
   let closing: Promise<void> | undefined;
   const end = async (save: boolean | undefined): Promise<void> => {
     clearInterval(timer);
+    server.busy?.kill();
     server.unpause();
     const closed = new Promise<void>((done) => listener.close(() => done()));
     for (const client of [...server.clients.values()]) client.transport?.destroy();

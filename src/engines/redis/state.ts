@@ -70,6 +70,17 @@ export interface PersistencePort {
   close(save: boolean | undefined): Promise<void>;
 }
 
+/** A script that takes long, and is run in turns. */
+export interface BusyScript {
+  readonly kind: "script" | "function";
+  readonly name: string;
+  readonly args: readonly string[];
+  runningMs(): number;
+  /** Whether it has changed data, so that it may not be killed. */
+  wrote(): boolean;
+  kill(): void;
+}
+
 /** Everything that the commands of one server share. */
 export class RedisServer {
   readonly clock: EngineClock;
@@ -105,6 +116,10 @@ export class RedisServer {
   now: number;
   /** Changes of the data since the start. */
   dirty = 0;
+  /** The connection whose request runs, whatever runs on its behalf: messages to it wait for its reply. */
+  requester: Client | undefined;
+  /** The script that holds all others, when it takes longer than `busy-reply-threshold`. */
+  busy: BusyScript | undefined;
   /** The client whose command runs. */
   current: Client | undefined;
   notifyFlags = 0;
@@ -357,6 +372,7 @@ export class RedisServer {
 
   /** Drops data and the state of clients, for use between tests. */
   resetAll(): void {
+    this.busy?.kill();
     for (const walk of [...this.walks]) walk.finish();
     for (const db of this.dbs) db.clear();
     for (const client of [...this.clients.values()]) client.transport?.destroy();

@@ -174,7 +174,8 @@ export function clientUnblock(c: Client, a: string[]): Reply {
   }
   const client = c.server.clients.get(long(a[2]!));
   const kind = client?.blocked?.kind;
-  if (client === undefined || kind === undefined || kind === "postponed" || kind === "delayed") return 0;
+  if (client === undefined || kind === undefined || kind === "postponed" || kind === "delayed" || kind === "script")
+    return 0;
   c.server.blocking.unblock(client, error);
   return 1;
 }

@@ -1,6 +1,7 @@
 import type { Client } from "../client.js";
 import { globMatch } from "../data/glob.js";
 import { BadData, RdbReader, verifyDump } from "../data/rdb-read.js";
+import { busyError } from "../execute.js";
 import { ErrorReply, err, NOT_INTEGER, OK, type Reply, ReplyMap, ReplySet, Status } from "../protocol/reply.js";
 import { dumpLibraries, LIBRARY_CODE, OLD_LIBRARY_CODE } from "../scripting/dump.js";
 import { noLibraries } from "../scripting/functions.js";
@@ -69,9 +70,25 @@ export function scriptFlush(c: Client, a: string[]): Reply {
   return OK;
 }
 
-/** A script holds the server's one thread: when this can be asked, none runs. */
-export function kill(): Reply {
-  return NOT_BUSY;
+const UNKILLABLE = new ErrorReply(
+  "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.",
+);
+
+function kill(c: Client, kind: "script" | "function"): Reply {
+  const { busy } = c.server;
+  if (busy === undefined) return NOT_BUSY;
+  if (busy.wrote()) return UNKILLABLE;
+  if (busy.kind !== kind) return busyError(busy);
+  busy.kill();
+  return OK;
+}
+
+export function scriptKill(c: Client): Reply {
+  return kill(c, "script");
+}
+
+export function functionKill(c: Client): Reply {
+  return kill(c, "function");
 }
 
 export function scriptDebug(_: Client, a: string[]): Reply {
@@ -189,7 +206,13 @@ export function functionList(c: Client, a: string[]): Reply {
 export function functionStats(c: Client): Reply {
   const { functions, libraries } = scriptingOf(c.server).libraries;
   const lua = new ReplyMap(["libraries_count", libraries.size, "functions_count", functions.size]);
-  return new ReplyMap(["running_script", null, "engines", new ReplyMap(["LUA", lua])]);
+  const { busy } = c.server;
+  if (busy?.kind === "script") return busyError(busy);
+  const running =
+    busy === undefined
+      ? null
+      : new ReplyMap(["name", busy.name, "command", [...busy.args], "duration_ms", Math.floor(busy.runningMs())]);
+  return new ReplyMap(["running_script", running, "engines", new ReplyMap(["LUA", lua])]);
 }
 
 export function functionDump(c: Client): Reply {

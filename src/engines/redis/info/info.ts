@@ -90,7 +90,8 @@ function section(server: RedisServer, name: string): Fields {
       let blocked = 0;
       let timed = 0;
       for (const client of server.blocking.clients) {
-        if (client.blocked?.kind !== "delayed") blocked++;
+        const kind = client.blocked?.kind;
+        if (kind !== "delayed" && kind !== "script") blocked++;
         if (client.timer !== undefined) timed++;
       }
       return [

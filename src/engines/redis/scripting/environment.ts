@@ -8,7 +8,7 @@ import { stringLibrary } from "./lua/library/string.js";
 import { structLibrary } from "./lua/library/struct.js";
 import { tableLibrary } from "./lua/library/table.js";
 import { Machine } from "./lua/runtime.js";
-import { LuaTable, type LuaValue, Multi, multi } from "./lua/values.js";
+import { type LuaFunction, type LuaResult, LuaTable, type LuaValue, Multi, multi } from "./lua/values.js";
 
 /** A machine with the globals that scripts of Redis have, and what is needed to lock them. */
 export interface Environment {
@@ -34,13 +34,18 @@ export function newEnvironment(): Environment {
   const pcall = globals.get("pcall");
   if (typeof pcall !== "function") throw new Error("the base library has pcall");
   // Errors of commands are tables since Redis 7; scripts that catch them get the message, as before.
-  globals.set("pcall", (...values) => {
-    const result = pcall(...values);
-    if (!(result instanceof Multi) || result[0] !== false || !(result[1] instanceof LuaTable)) return result;
-    const message = result[1].get("err");
-    return typeof message === "string" ? multi(false, message) : result;
-  });
+  const wrapped: LuaFunction = (...values) => withMessage(pcall(...values));
+  wrapped.generator = function* (...values) {
+    return withMessage(yield* pcall.generator!(...values));
+  };
+  globals.set("pcall", wrapped);
   return { machine, globals };
+}
+
+function withMessage(result: LuaResult): LuaResult {
+  if (!(result instanceof Multi) || result[0] !== false || !(result[1] instanceof LuaTable)) return result;
+  const message = result[1].get("err");
+  return typeof message === "string" ? multi(false, message) : result;
 }
 
 /** Reading a field that is not there becomes an error. */

@@ -1,5 +1,5 @@
 import { splitArguments } from "../protocol/inline.js";
-import { type ErrorReply, err } from "../protocol/reply.js";
+import { ErrorReply, err } from "../protocol/reply.js";
 import type { RedisServer } from "../state.js";
 import { lock, newEnvironment, refuseMissing } from "./environment.js";
 import { compileLua } from "./lua/compile.js";
@@ -71,6 +71,30 @@ export class FunctionEngine {
     this.#meta.readonly = true;
     this.#globals.meta = this.#meta;
     this.#globals.readonly = true;
+  }
+
+  /** A function of a library that is loaded once more, so that it can pause: what it keeps in locals begins anew. */
+  interruptible(name: string, { libraries }: Libraries): NonNullable<LuaFunction["generator"]> {
+    for (const { code, functions } of libraries.values()) {
+      if (!functions.has(name)) continue;
+      this.machine.interruptible = true;
+      try {
+        const library = this.load(code, noLibraries(), true, Number.POSITIVE_INFINITY);
+        if (library instanceof ErrorReply) throw raise(library.text);
+        const run = library.functions.get(name)!.run;
+        this.machine.chunk = "user_function";
+        return (
+          run.generator ??
+          // biome-ignore lint/correctness/useYield: a function of a library of Lua itself has nothing to pause in
+          function* (...args) {
+            return run(...args);
+          }
+        );
+      } finally {
+        this.machine.interruptible = false;
+      }
+    }
+    throw raise("Function not found");
   }
 
   /** Compiles a library and runs it, so that it registers its functions. */

@@ -1,5 +1,6 @@
 import type { Client } from "../client.js";
-import { FLAG_DENYOOM, FLAG_MAY_REPLICATE, FLAG_NOSCRIPT, FLAG_WRITE } from "../commands/spec.js";
+import { FLAG_DENYOOM, FLAG_MAY_REPLICATE, FLAG_NOSCRIPT, FLAG_PUBSUB, FLAG_WRITE } from "../commands/spec.js";
+import type { Database } from "../data/database.js";
 import { call, lookup } from "../execute.js";
 import { CountedError, ErrorReply, err, OUT_OF_MEMORY, type Reply } from "../protocol/reply.js";
 import type { RedisServer } from "../state.js";
@@ -41,11 +42,22 @@ export function readFlags(names: readonly string[], ignoreCase: boolean): Script
 
 const NO_REPLICAS = new ErrorReply("NOREPLICAS Not enough good replicas to write.");
 
+function same(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((arg, at) => arg === b[at]);
+}
+
 /** Ends a script from outside; pcall does not catch it. */
 export class ScriptEnded extends Error {}
 
-/** How long a script may run that has not written: others wait all the while, and cannot ask for its end. */
-export const longestRunMs = 30_000;
+/** Leaves a script that has run for the time limit: it goes on in the mode in which others get their turn. */
+export class TooSlow extends Error {}
+
+/** How long a script may run that has not written, where it cannot give others their turn: in a transaction. */
+const longestRunMs = 30_000;
+/** Calls whose replies are kept, so that the script's way to the time limit can be gone once more. */
+const mostRecorded = 4096;
+/** What has an effect beyond its reply. */
+const effects = FLAG_WRITE | FLAG_MAY_REPLICATE | FLAG_PUBSUB;
 
 /** One run of a script or function: what it may do, and what it has done. */
 export class ScriptRun {
@@ -55,7 +67,19 @@ export class ScriptRun {
   readonly #allowOom: boolean;
   /** Memory was over its limit when the script began. */
   readonly #outOfMemory: boolean;
-  readonly #deadline: number;
+  #deadline: number;
+  /** Whether it may be left at the time limit and gone once more. */
+  readonly #repeatable: boolean;
+  /** The calls so far, and their replies; undefined when there were too many to keep. */
+  #calls: string[][] | undefined = [];
+  #replies: Reply[] = [];
+  /** In the second run: the next call whose reply is given again. */
+  #repeated = 0;
+  /** A call had an effect beyond its reply: it must not be made twice. */
+  #effects = false;
+  readonly startedAt = performance.now();
+  /** SCRIPT KILL or FUNCTION KILL has ended it. */
+  killed = false;
   /** Whether what it changes is propagated. */
   propagated = true;
   wrote = false;
@@ -63,19 +87,50 @@ export class ScriptRun {
   constructor(
     client: Client,
     name: string,
-    options: { readOnly: boolean; allowOom: boolean; outOfMemory: boolean },
-    limitMs = longestRunMs,
+    options: { readOnly: boolean; allowOom: boolean; outOfMemory: boolean; repeatable: boolean },
   ) {
+    const { busyReplyThreshold } = client.server.config;
+    this.#repeatable = options.repeatable && busyReplyThreshold > 0;
+
     this.client = client;
     this.name = name;
     this.#readOnly = options.readOnly;
     this.#allowOom = options.allowOom;
     this.#outOfMemory = options.outOfMemory;
-    this.#deadline = performance.now() + limitMs;
+    this.#deadline = this.startedAt + (this.#repeatable ? busyReplyThreshold : longestRunMs);
   }
 
   /** Runs a command for the script; a refusal is an error like those of commands. */
   call(args: string[]): Reply {
+    const calls = this.#calls;
+    if (calls === undefined) return this.#run(args);
+    if (this.#repeated < calls.length) {
+      const at = this.#repeated++;
+      if (!same(calls[at]!, args)) throw new ScriptEnded("Script took another way when it was run again");
+      return this.#replies[at]!;
+    }
+    const reply = this.#run(args);
+    if (calls.length < mostRecorded) {
+      calls.push(args);
+      this.#replies.push(reply);
+      this.#repeated++;
+    } else {
+      this.#calls = undefined;
+      this.#replies = [];
+    }
+    return reply;
+  }
+
+  /** Begins the second run: the calls of the first get the same replies, or are made once more when they only read. */
+  repeat(db: Database): void {
+    this.#repeated = 0;
+    this.#deadline = Number.POSITIVE_INFINITY;
+    this.propagated = true;
+    this.client.resp = 2;
+    if (this.#calls === undefined) this.client.db = db;
+  }
+
+  #run(args: string[]): Reply {
     const { client } = this;
     const { server } = client;
     const command = lookup(server, args);
@@ -91,6 +146,7 @@ export class ScriptRun {
       return this.#refuse(refusal);
     }
     if (flags & FLAG_WRITE) this.wrote = true;
+    if (flags & effects) this.#effects = true;
     client.lastCommand = command;
     if (this.propagated) return call(server, client, command, args);
     const { propagator } = server;
@@ -127,7 +183,10 @@ export class ScriptRun {
 
   /** Looks at the clock from time to time. */
   tick(): void {
-    if (this.wrote || performance.now() < this.#deadline) return;
+    if (this.killed) throw new ScriptEnded("Script killed by user with SCRIPT KILL.");
+    if (performance.now() < this.#deadline) return;
+    if (this.#repeatable && (this.#calls !== undefined || !this.#effects)) throw new TooSlow();
+    if (this.wrote || performance.now() - this.startedAt < longestRunMs) return;
     throw new ScriptEnded("Script ran too long without writing and was ended");
   }
 }

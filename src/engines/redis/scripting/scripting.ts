@@ -2,18 +2,19 @@ import { createHash } from "node:crypto";
 import { Client } from "../client.js";
 import { type Command, FLAG_DENYOOM, FLAG_MAY_REPLICATE, FLAG_WRITE } from "../commands/spec.js";
 import { makeRoom } from "../data/eviction.js";
+import { finishLater } from "../execute.js";
 import { feedMonitors } from "../info/monitor.js";
 import { splitArguments } from "../protocol/inline.js";
-import { CountedError, ErrorReply, err, type Reply } from "../protocol/reply.js";
+import { CountedError, ErrorReply, err, NO_REPLY, type Reply } from "../protocol/reply.js";
 import type { RedisServer, ScriptingPort } from "../state.js";
 import { fromLua } from "./convert.js";
 import { lock, newEnvironment, refuseMissing } from "./environment.js";
 import { FunctionEngine, type Libraries, type Library, noLibraries } from "./functions.js";
 import { compileLua } from "./lua/compile.js";
-import { errorValue, type Machine } from "./lua/runtime.js";
-import { first, LuaError, type LuaFunction, LuaTable } from "./lua/values.js";
+import { errorValue, fuelPerTick, type Machine } from "./lua/runtime.js";
+import { first, LuaError, type LuaFunction, type LuaResult, LuaTable, type LuaValue, PAUSE } from "./lua/values.js";
 import { redisTable } from "./redis-api.js";
-import { readFlags, ScriptEnded, type ScriptFlags, ScriptRun } from "./run.js";
+import { readFlags, ScriptEnded, type ScriptFlags, ScriptRun, TooSlow } from "./run.js";
 
 /** A script of the cache. */
 interface Script {
@@ -54,6 +55,19 @@ const OUT_OF_MEMORY = new ErrorReply(
   "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'",
 );
 const NO_REPLICAS = new ErrorReply("NOREPLICAS Not enough good replicas to write.");
+
+/** How long a turn of a slow script is, and after how many of its steps it may end. */
+const turnMs = 5;
+const slowFuel = 200;
+
+/** What is needed to run a script that takes long once more, so that others get their turns. */
+interface SlowScript {
+  readonly kind: "script" | "function";
+  readonly caller: Client;
+  readonly args: readonly string[];
+  /** Begins the second run. */
+  readonly begin: () => Generator<LuaValue[], LuaResult, LuaValue[]>;
+}
 
 /** Scripts and functions of one server; the Lua machines are made when they are first needed. */
 export class Scripting implements ScriptingPort {
@@ -154,9 +168,22 @@ export class Scripting implements ScriptingPort {
     const run = this.#begin(caller, script.sha, script.flags, readOnlyCommand, args);
     if (run instanceof ErrorReply) return run;
     engine.machine.chunk = "user_script";
-    engine.setGlobal("KEYS", LuaTable.list(args.slice(3, 3 + keys)));
-    engine.setGlobal("ARGV", LuaTable.list(args.slice(3 + keys)));
-    return this.#execute(engine, run, () => script.run());
+    const given = (): void => {
+      engine.setGlobal("KEYS", LuaTable.list(args.slice(3, 3 + keys)));
+      engine.setGlobal("ARGV", LuaTable.list(args.slice(3 + keys)));
+    };
+    given();
+    return this.#execute(engine, run, () => script.run(), {
+      kind: "script",
+      caller,
+      args,
+      begin: () => {
+        given();
+        const { machine, globals } = engine;
+        const body = script.body.startsWith("#!") ? script.body.slice(script.body.indexOf("\n")) : script.body;
+        return compileLua(machine, globals, body, "user_script", true).generator!();
+      },
+    });
   }
 
   /** FCALL and FCALL_RO. */
@@ -169,7 +196,15 @@ export class Scripting implements ScriptingPort {
     engine.machine.chunk = "user_function";
     const keyTable = LuaTable.list(args.slice(3, 3 + keys));
     const argTable = LuaTable.list(args.slice(3 + keys));
-    return this.#execute(engine, run, () => found.run(keyTable, argTable));
+    return this.#execute(engine, run, () => found.run(keyTable, argTable), {
+      kind: "function",
+      caller,
+      args,
+      begin: () => {
+        const again = engine.interruptible(found.name, this.libraries);
+        return again(LuaTable.list(args.slice(3, 3 + keys)), LuaTable.list(args.slice(3 + keys)));
+      },
+    });
   }
 
   /** Adds a library that was loaded, in place of one of its name. */
@@ -222,10 +257,17 @@ export class Scripting implements ScriptingPort {
       readOnly: readOnlyCommand || flags?.noWrites === true,
       allowOom: flags?.allowOom === true,
       outOfMemory,
+      // Within a transaction others could see one half of it.
+      repeatable: caller.transport !== undefined && !caller.inTransaction && !caller.trusted,
     });
   }
 
-  #execute(engine: EvalEngine | FunctionEngine, run: ScriptRun, work: () => ReturnType<LuaFunction>): Reply {
+  #execute(
+    engine: EvalEngine | FunctionEngine,
+    run: ScriptRun,
+    work: () => ReturnType<LuaFunction>,
+    again: SlowScript,
+  ): Reply {
     const server = this.#server;
     const { machine } = engine;
     engine.run = run;
@@ -234,20 +276,107 @@ export class Scripting implements ScriptingPort {
     try {
       return fromLua(first(work()), run.client.resp);
     } catch (error) {
-      if (error instanceof ScriptEnded) return failed(machine, `ERR ${error.message}`, run);
-      const value = errorValue(machine, error);
-      if (value instanceof LuaTable) {
-        const text = value.get("err");
-        const reply = failed(machine, typeof text === "string" ? text : "ERR unknown error", run);
-        return value.get("ignore_error_stats_update") === true ? new CountedError(reply.text) : reply;
-      }
-      return failed(machine, `ERR ${machine.tostring(value)}`, run);
+      if (error instanceof TooSlow) return this.#goOnSlowly(engine, run, again);
+      return this.#errorOf(machine, run, error);
     } finally {
       engine.run = undefined;
       machine.running = undefined;
       machine.onTick = () => {};
       server.leaveUnit();
     }
+  }
+
+  /** Runs a script once more from its beginning, in turns between which others are answered that it is busy. */
+  #goOnSlowly(engine: EvalEngine | FunctionEngine, run: ScriptRun, script: SlowScript): Reply {
+    const server = this.#server;
+    const { machine } = engine;
+    const { args, caller, kind } = script;
+    const { now } = server;
+    const command = caller.lastCommand!;
+    run.repeat(caller.db);
+    let generator: Generator<LuaValue[], LuaResult, LuaValue[]>;
+    try {
+      generator = script.begin();
+    } catch (error) {
+      return this.#errorOf(machine, run, error);
+    }
+    server.enterUnit();
+    server.busy = {
+      kind,
+      name: run.name,
+      args,
+      runningMs: () => performance.now() - run.startedAt,
+      wrote: () => run.wrote,
+      kill: () => {
+        run.killed = true;
+      },
+    };
+    const end = (reply: Reply): void => {
+      server.busy = undefined;
+      finishLater(server, caller, command, args, reply, (performance.now() - run.startedAt) * 1000);
+    };
+    const turn = (): void => {
+      const until = performance.now() + turnMs;
+      const requester = server.requester;
+      engine.run = run;
+      machine.onTick = () => run.tick();
+      machine.interruptible = true;
+      machine.fuelPerTick = slowFuel;
+      machine.fuel = slowFuel;
+      server.requester = caller;
+      // To the script time stands still.
+      server.now = now;
+      let reply: Reply | undefined;
+      try {
+        for (;;) {
+          const step = generator.next([]);
+          if (step.done) {
+            reply = fromLua(first(step.value), run.client.resp);
+            break;
+          }
+          if (step.value !== PAUSE) throw machine.error("attempt to yield from outside a coroutine");
+          if (performance.now() > until) break;
+        }
+      } catch (error) {
+        reply = this.#errorOf(machine, run, error);
+      } finally {
+        engine.run = undefined;
+        machine.running = undefined;
+        machine.onTick = () => {};
+        machine.interruptible = false;
+        machine.fuelPerTick = fuelPerTick;
+        server.requester = requester;
+        server.now = server.clock.now();
+      }
+      if (reply === undefined) {
+        setImmediate(turn);
+        return;
+      }
+      server.leaveUnit();
+      end(reply);
+    };
+    setImmediate(turn);
+    return server.blocking.wait(caller, {
+      kind: "script",
+      keys: [],
+      db: caller.db,
+      deadline: 0,
+      onTimeout: NO_REPLY,
+      onGone: false,
+      args: [...args],
+      command,
+    });
+  }
+
+  #errorOf(machine: Machine, run: ScriptRun, error: unknown): ErrorReply {
+    if (error instanceof ScriptEnded) return failed(machine, `ERR ${error.message}`, run);
+    const value = errorValue(machine, error);
+    if (value instanceof LuaTable) {
+      const text = value.get("err");
+      const reply = failed(machine, typeof text === "string" ? text : "ERR unknown error", run);
+      return value.get("ignore_error_stats_update") === true ? new CountedError(reply.text) : reply;
+    }
+    return failed(machine, `ERR ${machine.tostring(value)}`, run);
   }
 }
 

@@ -124,14 +124,17 @@ export class Tracking {
     }
     const readers = this.#readers.get(key);
     if (readers === undefined) return;
+    const { requester } = this.#server;
+    // What a script changes is changed by the connection that called it.
+    const author = by?.scripted ? requester : by;
     this.#readers.delete(key);
     this.#items -= readers.size;
     for (const id of readers) {
       const client = this.#server.clients.get(id);
       const state = client?.tracking;
       if (client === undefined || state === undefined || state.broadcast) continue;
-      if (state.noLoop && client === by) continue;
-      if (client === this.#server.current) this.#pending.push({ client, key });
+      if (state.noLoop && client === author) continue;
+      if (client === requester) this.#pending.push({ client, key });
       else this.#send(client, [key]);
     }
   }

@@ -112,8 +112,8 @@ export const scriptingCommands: readonly CommandEntry[] = [
         flags: "noscript allow_busy",
         categories: "scripting",
         since: "7.0.0",
-        summary: "Terminates a function during execution: here none can be running.",
-        run: scripting.kill,
+        summary: "Ends a function that takes long and has not written.",
+        run: scripting.functionKill,
       },
       {
         name: "list",
@@ -202,8 +202,8 @@ export const scriptingCommands: readonly CommandEntry[] = [
         flags: "noscript allow_busy",
         categories: "scripting",
         since: "2.6.0",
-        summary: "Terminates a server-side Lua script during execution: here none can be running.",
-        run: scripting.kill,
+        summary: "Ends a script that takes long and has not written.",
+        run: scripting.scriptKill,
       },
       {
         name: "load",

@@ -11,18 +11,26 @@ import {
   type LuaValue,
   Multi,
   NOTHING,
+  PAUSE,
 } from "./values.js";
 
 /**
  * Compiles a Lua 5.1 chunk to a function of this machine, whose globals are `globals`.
  *
  * @param text one character (0–255) for each byte
+ * @param interruptible its function is also a generator that pauses in loops; slower, for scripts that run long
  * @throws LuaError with `name:line: message near '…'` when it is not Lua
  * @see https://www.lua.org/manual/5.1/manual.html
  */
-export function compileLua(machine: Machine, globals: LuaTable, text: string, name: string): LuaFunction {
+export function compileLua(
+  machine: Machine,
+  globals: LuaTable,
+  text: string,
+  name: string,
+  interruptible = machine.interruptible,
+): LuaFunction {
   const ast = parseLua(text, name);
-  const { source, sites } = generate(ast, text, /\bcoroutine\b/.test(text));
+  const { source, sites } = generate(ast, text, interruptible || /\bcoroutine\b/.test(text), interruptible);
   const helpers = helpersOf(machine, name, sites);
   // The generator makes every name itself and writes every string as JSON: nothing of the script is taken as JavaScript.
   const make = new Function("$", "G", ...Object.keys(helpers), `"use strict";${source}`);
@@ -60,6 +68,13 @@ function helpersOf(machine: Machine, name: string, sites: readonly Site[]): Reco
     $true: isTrue,
     $tick: () => {
       if (--machine.fuel < 0) machine.tick();
+    },
+    $pause: PAUSE,
+    $pausing: () => {
+      if (--machine.fuel >= 0) return false;
+      machine.tick();
+      // A coroutine hands its values to its own resumer: it cannot pause for others.
+      return machine.running === undefined;
     },
     $multi: (values: readonly V[]) => {
       const out = new Multi();
@@ -137,7 +152,10 @@ function helpersOf(machine: Machine, name: string, sites: readonly Site[]): Reco
 /** A function of a script with coroutines: called from a library it runs to its end, and may not yield on the way. */
 function fromGenerator(machine: Machine, generator: NonNullable<LuaFunction["generator"]>): LuaFunction {
   const run: LuaFunction = (...args) => {
-    const step = generator(...args).next([]);
+    const running = generator(...args);
+    let step = running.next([]);
+    // Called from a library there is nobody to pause for.
+    while (!step.done && step.value === PAUSE) step = running.next([]);
     if (!step.done) throw machine.error("attempt to yield across metamethod/C-call boundary");
     return step.value;
   };

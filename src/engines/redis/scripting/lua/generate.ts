@@ -40,22 +40,26 @@ interface FunctionScope {
  * The names are all made here (`L7`, `t3`) and strings are written as JSON, so nothing of a script's text is code.
  *
  * In the generated code `$` is the machine, `K` this chunk, `G` the globals; the helpers are named in compile.ts.
- * With `coroutines` every function is also a generator, which `coroutine.yield` can suspend.
+ * With `coroutines` every function is also a generator, which `coroutine.yield` can suspend; with `pauses` its loops
+ * pause now and then, so that others get their turn.
  */
-export function generate(ast: Ast, text: string, coroutines: boolean): Generated {
-  return new Generator(text, coroutines).chunk(ast);
+export function generate(ast: Ast, text: string, coroutines: boolean, pauses: boolean): Generated {
+  return new Generator(text, coroutines, pauses).chunk(ast);
 }
 
 class Generator {
   /** The script, to see parentheses, which the parser leaves out of its tree. */
   readonly #text: string;
   readonly #coroutines: boolean;
+  /** What stands at the beginning of functions and loop turns. */
+  readonly #tick: string;
   readonly #sites: Site[] = [];
   #blocks: Map<string, string>[] = [];
   #nextLocal = 0;
   #function: FunctionScope = { parent: undefined, isVararg: true, usesDots: false, usesArg: false, temporaries: 0 };
 
-  constructor(text: string, coroutines: boolean) {
+  constructor(text: string, coroutines: boolean, pauses: boolean) {
+    this.#tick = pauses ? "if($pausing())yield $pause;" : "$tick();";
     this.#text = text;
     this.#coroutines = coroutines;
   }
@@ -88,7 +92,7 @@ class Generator {
     const head = [
       declared === "" ? "" : `let ${declared};`,
       usesArg ? (usesDots ? "let A;" : "let A=$argTable(V);") : "",
-      "$tick();",
+      this.#tick,
     ].join("");
     const text = `(${names.join(",")}){${head}${code}return $none;}`;
     return this.#coroutines ? `$function(function*${text})` : `(function${text})`;
@@ -151,7 +155,7 @@ class Generator {
       case "DoStatement":
         return `{${this.#block(statement.body)}}`;
       case "WhileStatement":
-        return `while(${this.#condition(statement.condition)}){$tick();${this.#block(statement.body)}}`;
+        return `while(${this.#condition(statement.condition)}){${this.#tick}${this.#block(statement.body)}}`;
       case "RepeatStatement": {
         // The condition sees the locals of the body.
         this.#blocks.push(new Map());
@@ -161,7 +165,7 @@ class Generator {
         // A body that ends in return or break never reaches its condition.
         const last = statement.body.at(-1)?.type;
         const end = last === "ReturnStatement" || last === "BreakStatement" ? "" : `if(${condition})break;`;
-        return `while(true){$tick();${body}${end}}`;
+        return `while(true){${this.#tick}${body}${end}}`;
       }
       case "IfStatement":
         return this.#if(statement);
@@ -266,7 +270,7 @@ class Generator {
     this.#blocks.pop();
     return (
       `${at}=$forNumber(${from},"initial value");${limit}=$forNumber(${to},"limit");${step}=${by};` +
-      `for(let i=${at},n=${limit},s=${step};s>0?i<=n:i>=n;i+=s){$tick();let ${local}=i;${body}}`
+      `for(let i=${at},n=${limit},s=${step};s>0?i<=n:i>=n;i+=s){${this.#tick}let ${local}=i;${body}}`
     );
   }
 
@@ -284,7 +288,7 @@ class Generator {
         : `let ${names.map((name, at) => `${name}=${at === 0 ? "r instanceof $Multi?r[0]:r" : `r instanceof $Multi?r[${at}]:undefined`}`).join(",")};`;
     return (
       `${before}{let f=${values[0]},s=${values[1]},c=${values[2]};if(typeof f!=="function")f=$callable(f,${site});` +
-      `while(true){$tick();let r=${call};${bind}if(${names[0]}===undefined)break;c=${names[0]};${body}}}`
+      `while(true){${this.#tick}let r=${call};${bind}if(${names[0]}===undefined)break;c=${names[0]};${body}}}`
     );
   }
 

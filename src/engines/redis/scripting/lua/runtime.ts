@@ -29,6 +29,10 @@ export class Machine {
   /** Loop turns left until {@link onTick}. */
   fuel = 0;
   chunk = "user_script";
+  /** Chunks that are compiled meanwhile (`loadstring`) are interruptible, too. */
+  interruptible = false;
+  /** Loop turns and calls between two calls of {@link onTick}. */
+  fuelPerTick = fuelPerTick;
   /** Called every {@link fuelPerTick} loop turns and calls; may throw to end the script. */
   onTick: () => void = () => {};
   /** Methods of strings. */
@@ -40,7 +44,7 @@ export class Machine {
   }
 
   tick(): void {
-    this.fuel = fuelPerTick;
+    this.fuel = this.fuelPerTick;
     this.onTick();
   }
 

@@ -36,6 +36,9 @@ export function all(result: LuaResult): readonly LuaValue[] {
   return result instanceof Multi ? result : [result];
 }
 
+/** What a function of an interruptible script yields so that others get their turn; no coroutine's own value. */
+export const PAUSE: LuaValue[] = [];
+
 /** A thread of coroutine.create. */
 export class Coroutine {
   status: "suspended" | "running" | "normal" | "dead" = "suspended";

@@ -12,6 +12,7 @@ import {
   type LuaValue,
   multi,
   NOTHING,
+  PAUSE,
   typeName,
 } from "../values.js";
 import { Arguments } from "./arguments.js";
@@ -47,10 +48,19 @@ export function addBaseLibrary(machine: Machine, globals: LuaTable): void {
     return multi(step, table, 0);
   });
   define("pairs", (args) => multi(next, args.table(0), undefined));
-  define("pcall", (args, [callee, ...rest]) => {
+  const pcall = define("pcall", (args, [callee, ...rest]) => {
     args.any(0);
     return protectedCall(machine, () => machine.callable(callee, unknown, 0)(...rest), undefined);
   });
+  pcall.generator = function* (...values) {
+    const [callee, ...rest] = values;
+    new Arguments(machine, "pcall", values).any(0);
+    try {
+      return multi(true, ...all(yield* pausing(machine, machine.callable(callee, unknown, 0), rest)));
+    } catch (error) {
+      return multi(false, errorValue(machine, error));
+    }
+  };
   define("xpcall", (args, [callee, handler]) => {
     args.any(1);
     return protectedCall(machine, () => machine.callable(callee, unknown, 0)(), handler);
@@ -133,6 +143,22 @@ export function addBaseLibrary(machine: Machine, globals: LuaTable): void {
     });
   }
   globals.set("coroutine", coroutineLibrary(machine));
+}
+
+/** A protected call in an interruptible script: it may pause, but no coroutine yields across it. */
+function* pausing(
+  machine: Machine,
+  callee: LuaFunction,
+  args: LuaValue[],
+): Generator<LuaValue[], LuaResult, LuaValue[]> {
+  if (callee.generator === undefined) return callee(...args);
+  const running = callee.generator(...args);
+  for (;;) {
+    const step = running.next([]);
+    if (step.done) return step.value;
+    if (step.value !== PAUSE) throw machine.error("attempt to yield across metamethod/C-call boundary");
+    yield PAUSE;
+  }
 }
 
 const unknown = { name: "user_script", sites: [{ line: 0, what: undefined }] };
