@@ -31,7 +31,7 @@ function runFile(from, port, file) {
     child.on("close", () => {
       clearTimeout(timer);
       // Colours are of no use here.
-      resolve(stripVTControlCharacters(Buffer.concat(chunks).toString("latin1")));
+      resolve(stripVTControlCharacters(Buffer.concat(chunks).toString()));
     });
   });
 }

@@ -402,7 +402,8 @@ export function call(server: RedisServer, client: Client, command: Command, args
   server.current = outer;
   if (client.blocked !== undefined) return reply;
   count(server, client, command, args, reply, microseconds);
-  if (command.flags & FLAG_READONLY) {
+  // A read-only script is no read by itself: its calls are.
+  if (command.flags & FLAG_READONLY && command.group !== "scripting") {
     const reader = outer ?? client;
     if (reader.tracking !== undefined && !reader.tracking.broadcast) rememberKeys(server, reader, command, args);
   }

@@ -29,6 +29,16 @@ export function compileLua(
   name: string,
   interruptible = machine.interruptible,
 ): LuaFunction {
+  try {
+    return compile(machine, globals, text, name, interruptible);
+  } catch (error) {
+    // Parser and generator follow the nesting of the text; so does JavaScript's own parser.
+    if (error instanceof RangeError) throw new LuaError(`${name}:1: chunk has too many syntax levels`);
+    throw error;
+  }
+}
+
+function compile(machine: Machine, globals: LuaTable, text: string, name: string, interruptible: boolean): LuaFunction {
   const ast = parseLua(text, name);
   const { source, sites } = generate(ast, text, interruptible || /\bcoroutine\b/.test(text), interruptible);
   const helpers = helpersOf(machine, name, sites);
