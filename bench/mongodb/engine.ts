@@ -39,7 +39,7 @@ export async function engineComparisons(
   report: (comparison: Comparison) => void,
   { documents = 500_000, ...options }: RoundsOptions & { documents?: number } = {},
 ): Promise<void> {
-  const goal = "≥ 1.5 × the throughput, or ≤ half the CPU time";
+  const aim = "≥ 1.5 × the throughput, or ≤ half the CPU time";
   const measure = async (
     title: string,
     connections: number,
@@ -52,7 +52,7 @@ export async function engineComparisons(
     report(
       await compare(
         title,
-        goal,
+        title.startsWith("ping") ? "none" : aim,
         servers.map((server) => ({
           name: server.name,
           run: (round) => {
@@ -71,6 +71,10 @@ export async function engineComparisons(
     Array.from({ length: count }, () =>
       command({ insert: "single", documents: [lineDocument(nextId++)], ordered: true }),
     );
+  // What receiving and answering alone take: no request can cost less.
+  const pings = (count: number) => () => Array.from({ length: count }, () => command({ ping: 1 }));
+  await measure("ping, 1 in flight: the floor", 1, 5_000, pings(5_000));
+  await measure("ping, 32 in flight: the floor", 32, 20_000, pings(20_000));
   await measure("insertOne, 1 in flight", 1, 5_000, singles(5_000));
   await measure("insertOne, 32 in flight", 32, 20_000, singles(20_000));
 
@@ -98,6 +102,8 @@ export async function engineComparisons(
         singleBatch: true,
       }),
     );
+  // Virtual machines take pages away that were not used for seconds: both have theirs back before the clock starts.
+  for (const server of servers) await once(server, finds(100_000)(0), 32);
   await measure("findOne by _id, 1 in flight", 1, 5_000, finds(5_000));
   await measure("findOne by _id, 32 in flight", 32, 20_000, finds(20_000));
 

@@ -26,6 +26,26 @@ const file = (name: string): string => {
   return block.text;
 };
 
+/** Runs a file of the README, which imports the package as it was built; gives what it prints. */
+async function run(name: string, url: string): Promise<string> {
+  const outfile = join(folder, name.replace(/\.ts$/, ".mjs"));
+  await build({
+    entryPoints: [join(folder, name)],
+    outfile,
+    bundle: true,
+    packages: "external",
+    platform: "node",
+    format: "esm",
+    tsconfigRaw: "{}", // the package as it was built, not its sources
+    target: "node20",
+    logLevel: "error",
+  });
+  const { stdout } = await execute(process.execPath, [outfile], {
+    env: { ...process.env, MONGODB_URL: url, NO_COLOR: "1", FORCE_COLOR: "0" },
+  });
+  return stdout;
+}
+
 beforeAll(async () => {
   const readme = await readFile("README.md", "utf8");
   blocks = [...readme.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(([, language = "", text = ""]) => ({
@@ -68,21 +88,10 @@ describe("the README", () => {
       const url = new URL(engines.mongodb.url);
       url.pathname = "/shop";
       await execute(process.execPath, [...program, url.href]);
-      await build({
-        entryPoints: [join(folder, "app.ts")],
-        outfile: join(folder, "app.mjs"),
-        bundle: true,
-        packages: "external",
-        platform: "node",
-        format: "esm",
-        tsconfigRaw: "{}", // the package as it was built, not its sources
-        target: "node20",
-        logLevel: "error",
-      });
-      const { stdout } = await execute(process.execPath, [join(folder, "app.mjs")], {
-        env: { ...process.env, MONGODB_URL: engines.mongodb.url, NO_COLOR: "1", FORCE_COLOR: "0" },
-      });
+      const stdout = await run("app.ts", engines.mongodb.url);
       expect(stdout).toBe(blocks.find(({ language }) => language === "text")?.text);
+      expect(await run("payments.ts", engines.mongodb.url)).toBe("booked\n");
+      expect(await run("payments.ts", engines.mongodb.url)).toBe("was booked before\n");
     } finally {
       await engines.close();
     }
