@@ -1,0 +1,69 @@
+import { getEventListeners } from "node:events";
+import { describe, expect, it } from "vitest";
+import { Deadline } from "./deadline.js";
+import { KeyfoldError } from "./errors.js";
+
+const never = () => new Promise<never>(() => {});
+
+describe("a deadline", () => {
+  it("ends work that does not end itself, and says after how long", async () => {
+    const deadline = new Deadline({ deadlineMs: 5 });
+    const error = await deadline.run(never).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(KeyfoldError);
+    expect(error).toMatchObject({ code: "DEADLINE_EXCEEDED", message: "No answer within 5 ms." });
+    expect(deadline.over).toBe(true);
+    deadline.dispose();
+  });
+
+  it("ends with the caller's signal, and leaves no listener on it", async () => {
+    const caller = new AbortController();
+    const deadline = new Deadline({ deadlineMs: 60_000, signal: caller.signal });
+    const work = deadline.run(never);
+    caller.abort(new Error("changed my mind"));
+    await expect(work).rejects.toMatchObject({ code: "ABORTED" });
+    deadline.dispose();
+    const other = new Deadline({ deadlineMs: 60_000, signal: new AbortController().signal });
+    await other.run(async () => 1);
+    other.dispose();
+    expect(getEventListeners(caller.signal, "abort")).toHaveLength(0);
+  });
+
+  it("hands its signal on to a later one when it ended in time, and never after it was aborted", async () => {
+    const signalOf = async (work: () => Promise<unknown>, deadlineMs = 60_000): Promise<AbortSignal> => {
+      let seen: AbortSignal | undefined;
+      const deadline = new Deadline({ deadlineMs });
+      await deadline
+        .run((signal) => {
+          seen = signal;
+          return work();
+        })
+        .catch(() => undefined);
+      deadline.dispose();
+      return seen!;
+    };
+    const first = await signalOf(async () => 1);
+    expect(await signalOf(async () => 2)).toBe(first);
+    const aborted = await signalOf(never, 5);
+    expect(aborted).toBe(first);
+    expect(aborted.aborted).toBe(true);
+    const next = await signalOf(async () => 3);
+    expect(next).not.toBe(first);
+    expect(next.aborted).toBe(false);
+  });
+
+  it("keeps two that run at once apart", async () => {
+    const [one, two] = [new Deadline({ deadlineMs: 60_000 }), new Deadline({ deadlineMs: 5 })];
+    const [a, b] = [one.signal, two.signal];
+    await two.run(never).catch(() => undefined);
+    expect(b.aborted).toBe(true);
+    expect(a.aborted).toBe(false);
+    one.dispose();
+    two.dispose();
+  });
+
+  it("gives parts that end no later than the whole", () => {
+    const whole = new Deadline({ deadlineMs: 1_000 });
+    expect(whole.part(400).totalMs).toBe(400);
+    expect(whole.part(5_000).totalMs).toBeLessThanOrEqual(1_000);
+  });
+});
