@@ -10,11 +10,15 @@ import type { Comparison } from "./harness/rounds.js";
 import { renderStartUp, startUp } from "./harness/start-up.js";
 import { redisBench, redisParts } from "./redis/run.js";
 
+const names = ["client", "engine", "start-up", "load", "redis"];
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: "boolean", default: false } },
+  options: { quick: { type: "boolean", default: false }, help: { type: "boolean", short: "h", default: false } },
 });
-const names = ["client", "engine", "start-up", "load", "redis"];
+if (values.help) {
+  console.log(`npm run bench [-- NAME …] [--quick]\n\n  names: ${names.join(", ")}; all of them when none is given`);
+  process.exit(0);
+}
 const wanted = positionals.length > 0 ? positionals : names;
 const rounds = values.quick ? { rounds: 3, warmup: 1 } : { rounds: 9, warmup: 2 };
 

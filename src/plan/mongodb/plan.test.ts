@@ -178,6 +178,20 @@ describe("findings", () => {
       ["error document-too-large note"],
     ],
     [
+      "indexes that take more than the documents",
+      () =>
+        defineModel({
+          entities: { note: clean },
+          patterns: {
+            byOwner: list(clean, { by: ["owner"] }),
+            byState: list(clean, { by: ["state", "owner"], order: { at: "desc" } }),
+            byLevel: list(clean, { by: ["level"], order: { owner: "asc", at: "asc" } }),
+          },
+          workload: { note: { records: 10_000_000, bytes: 60 } },
+        }),
+      ["info indexes-outweigh-data note"],
+    ],
+    [
       "a rising key",
       () => defineModel({ entities: { line }, patterns: { lineBySeq: get(line) }, workload: { line: { records: 9 } } }),
       ["info monotonic-shard-key line"],
