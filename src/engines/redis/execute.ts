@@ -334,8 +334,9 @@ export function finishLater(
 }
 
 function protectedCommand(command: Command): ErrorReply {
+  const [container] = command.fullName.split("|") as [string];
   return err(
-    `${command.name.toUpperCase()} command not allowed. If the enable-${command.name}-command option is set to "local", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.`,
+    `${container.toUpperCase()} command not allowed. If the enable-${container}-command option is set to "local", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.`,
   );
 }
 

@@ -7,6 +7,7 @@ import { Config } from "./config/config.js";
 import { Database, NOTIFY_KEYEVENT, NOTIFY_KEYSPACE } from "./data/database.js";
 import type { Entry } from "./data/entry.js";
 import { isLfu, lfuInitial, lfuTouch, makeRoom } from "./data/eviction.js";
+import { AclLog } from "./info/acl-log.js";
 import { LatencyMonitor } from "./info/latency.js";
 import { Slowlog } from "./info/slowlog.js";
 import type { Change, Propagator } from "./propagation.js";
@@ -102,6 +103,7 @@ export class RedisServer {
   readonly blocking: Blocking;
   readonly slowlog: Slowlog;
   readonly latency: LatencyMonitor;
+  readonly aclLog = new AclLog();
   /** Users who log in with a name and a password. The default user's password is the setting `requirepass`. */
   readonly users = new Map<string, string>();
   scripting: ScriptingPort | undefined;
@@ -223,6 +225,7 @@ export class RedisServer {
     this.notifyFlags = this.config.notifyFlags;
     this.#lfu = isLfu(this.config.maxmemoryPolicy);
     this.slowlog.trim();
+    this.aclLog.entries.length = Math.min(this.aclLog.entries.length, this.config.acllogMaxLen);
     this.tracking.enforceLimit();
     this.persistence?.configured();
     if (this.config.maxmemory > 0) makeRoom(this);
@@ -377,6 +380,7 @@ export class RedisServer {
     for (const db of this.dbs) db.clear();
     for (const client of [...this.clients.values()]) client.transport?.destroy();
     this.slowlog.clear();
+    this.aclLog.clear();
     this.latency.clear();
     this.scripting?.reset();
     this.stats.reset();

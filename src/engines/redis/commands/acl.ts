@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
 import type { Client } from "../client.js";
+import { lookup, wrongArity } from "../execute.js";
 import { allCommands } from "../info/info.js";
-import { err, OK, type Reply, ReplyMap } from "../protocol/reply.js";
-import { longIn } from "./arguments.js";
+import { Double, ErrorReply, err, OK, type Reply, ReplyMap } from "../protocol/reply.js";
+import { long, longIn } from "./arguments.js";
 import { help } from "./generic.js";
 
 /*
@@ -130,6 +131,46 @@ export function aclGenpass(_c: Client, a: string[]): Reply {
     .slice(0, Math.ceil(bits / 4));
 }
 
+/** Logins that failed; other denials there are none. */
+export function aclLog(c: Client, a: string[]): Reply {
+  const { aclLog: log, now } = c.server;
+  if (a.length > 3) return err("wrong number of arguments for 'acl|log' command");
+  if (a[2]?.toUpperCase() === "RESET") {
+    log.clear();
+    return OK;
+  }
+  const count = a.length === 3 ? Math.max(0, long(a[2]!)) : 10;
+  return log.entries
+    .slice(0, count)
+    .map(
+      (entry) =>
+        new ReplyMap([
+          ...["count", entry.count, "reason", "auth", "context", entry.inTransaction ? "multi" : "toplevel"],
+          ...["object", entry.object, "username", entry.user],
+          ...["age-seconds", new Double((now - entry.createdAt) / 1000), "client-info", entry.client],
+          ...["entry-id", entry.id, "timestamp-created", entry.createdAt, "timestamp-last-updated", entry.updatedAt],
+        ]),
+    );
+}
+
+/** Whether a user could run a command: those that there are may run all. */
+export function aclDryrun(c: Client, a: string[]): Reply {
+  const name = a[2]!;
+  if (name !== "default" && !c.server.users.has(name)) return err(`User '${name}' not found`);
+  const command = lookup(c.server, a.slice(3));
+  if (command instanceof ErrorReply) return err(`Command '${a[3]}' not found`);
+  const given = a.length - 3;
+  return (command.arity >= 0 ? given !== command.arity : given < -command.arity) ? wrongArity(command) : OK;
+}
+
+const NO_FILE = err(
+  "This Redis instance is not configured to use an ACL file. You may want to specify users via the ACL SETUSER command and then issue a CONFIG REWRITE (assuming you have a Redis configuration file set) in order to store users in the Redis configuration.",
+);
+
+export function aclFile(): Reply {
+  return NO_FILE;
+}
+
 export function aclHelp(): Reply {
   return help("ACL", [
     "CAT [<category>]",
@@ -140,8 +181,12 @@ export function aclHelp(): Reply {
     "    A random password.",
     "GETUSER <username>",
     "    A user.",
+    "DRYRUN <username> <command> [<arg> ...]",
+    "    Whether a user may run a command.",
     "LIST",
     "    The users with their rules.",
+    "LOG [<count> | RESET]",
+    "    Logins that failed.",
     "SETUSER <username> on >password ~* &* +@all",
     "    Make a user, or change the password.",
     "USERS",

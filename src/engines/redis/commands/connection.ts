@@ -2,6 +2,7 @@ import type { Client } from "../client.js";
 import { discard, unwatch } from "../execute.js";
 import { ErrorReply, err, NO_REPLY, OK, PONG, type Reply, ReplyMap, Status, SYNTAX } from "../protocol/reply.js";
 import { long } from "./arguments.js";
+import { describe } from "./client.js";
 import { databaseAt } from "./generic.js";
 
 const WRONG_PASSWORD = new ErrorReply("WRONGPASS invalid username-password pair or user is disabled.");
@@ -40,6 +41,9 @@ function login(c: Client, user: string, password: string): boolean {
   const ok = user === "default" && wanted === "" ? server.passwordless : wanted !== undefined && same(password, wanted);
   if (!ok) {
     server.stats.authDenied++;
+    const object = c.lastCommand!.name;
+    const inTransaction = c.inTransaction;
+    server.aclLog.add({ object, user, inTransaction, client: describe(c) }, server.now, server.config.acllogMaxLen);
     return false;
   }
   c.authenticated = true;

@@ -5,6 +5,7 @@ import type { Database } from "../data/database.js";
 import { sizeOfEntry } from "../data/entry.js";
 import { globMatch, isLiteral } from "../data/glob.js";
 import { allCommands, human, info as infoText } from "../info/info.js";
+import { reloadData } from "../persistence/rdb-file.js";
 import {
   Double,
   ErrorReply,
@@ -510,7 +511,14 @@ export function debug(c: Client, a: string[]): Reply {
     );
   }
   if (name === "STRINGMATCH-LEN" && a.length === 4) return globMatch(a[3]!, "a".repeat(long(a[2]!))) ? 1 : 0;
-  if (name === "LOG" && a.length === 3) return OK;
+  if (name === "LOG" && a.length === 3) {
+    server.log("debug", a[2]!);
+    return OK;
+  }
+  if (name === "RELOAD" && a.length === 2) {
+    reloadData(c);
+    return OK;
+  }
   if (name === "ERROR" && a.length === 3) return new ErrorReply(a[2]!);
   if (name === "PROTOCOL" && a.length === 3) return protocolExample(a[2]!.toLowerCase());
   return err(`Unknown subcommand or wrong number of arguments for '${a[1]}'. Try DEBUG HELP.`);

@@ -96,6 +96,10 @@ export interface CommandEntry {
   readonly summary: string;
   /** Further ACL categories beside those that follow from flags. */
   readonly categories?: string;
+  /** Why it is answered with an error whatever its arguments are, where it is. */
+  readonly refused?: string;
+  /** What is different from Redis, where something is. */
+  readonly note?: string;
   readonly run?: Run;
   readonly subcommands?: readonly CommandEntry[];
   /** Finds the keys when the specifications cannot. */

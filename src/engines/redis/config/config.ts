@@ -37,6 +37,7 @@ export function parseMemory(value: string): number | undefined {
 export class Config {
   readonly #values = new Map<string, string>();
 
+  acllogMaxLen = 128;
   appendfsync = "everysec";
   appendonly = false;
   autoRewriteMinSize = 67_108_864;
@@ -127,6 +128,7 @@ export class Config {
     const text = (name: string): string => this.#values.get(name)!;
     const number = (name: string): number => Number(text(name));
     const bool = (name: string): boolean => text(name) === "yes";
+    this.acllogMaxLen = number("acllog-max-len");
     this.appendfsync = text("appendfsync");
     this.appendonly = bool("appendonly");
     this.autoRewriteMinSize = number("auto-aof-rewrite-min-size");

@@ -1,4 +1,4 @@
-import type { Client } from "../client.js";
+import { Client } from "../client.js";
 import { assemble } from "../commands/dump.js";
 import { Crc64, crc64 } from "../data/crc64.js";
 import type { Database } from "../data/database.js";
@@ -184,5 +184,22 @@ export function readRdbFile(client: Client, data: Buffer, dropExpired: boolean):
         db.account(entry);
       }
     }
+  }
+}
+
+/** Writes all keys, and reads them back: what they are kept as must be what they are. */
+export function reloadData(client: Client): void {
+  const { server } = client;
+  for (const walk of [...server.walks]) walk.finish();
+  const out = new RdbFileWriter(server);
+  for (const db of server.dbs) for (const entry of db.dense) out.key(db, entry);
+  const bytes = out.end();
+  for (const db of server.dbs) db.clear();
+  const trusted = new Client(server, 0, undefined, server.dbs[0]!);
+  server.loading = true;
+  try {
+    readRdbFile(trusted, bytes, false);
+  } finally {
+    server.loading = false;
   }
 }

@@ -10,6 +10,7 @@ export const clusterCommands: readonly CommandEntry[] = [
     categories: "connection",
     since: "3.0.0",
     summary: "Part of a cluster's protocol.",
+    refused: "this server is no cluster; Redis' answer then",
     run: runServer.cluster,
   },
   {
@@ -25,7 +26,8 @@ export const clusterCommands: readonly CommandEntry[] = [
         arity: -3,
         flags: "no_async_loading admin stale",
         since: "3.0.0",
-        summary: "Part of a cluster's protocol: this server is none.",
+        summary: "Part of a cluster's protocol.",
+        refused: "this server is no cluster; Redis' answer then",
         run: runServer.cluster,
       },
       {
@@ -33,7 +35,8 @@ export const clusterCommands: readonly CommandEntry[] = [
         arity: -4,
         flags: "no_async_loading admin stale",
         since: "7.0.0",
-        summary: "Part of a cluster's protocol: this server is none.",
+        summary: "Part of a cluster's protocol.",
+        refused: "this server is no cluster; Redis' answer then",
         run: runServer.cluster,
       },
       {
@@ -41,7 +44,8 @@ export const clusterCommands: readonly CommandEntry[] = [
         arity: 2,
         flags: "no_async_loading admin stale",
         since: "3.0.0",
-        summary: "Part of a cluster's protocol: this server is none.",
+        summary: "Part of a cluster's protocol.",
+        refused: "this server is no cluster; Redis' answer then",
         run: runServer.cluster,
       },
       {
@@ -49,7 +53,8 @@ export const clusterCommands: readonly CommandEntry[] = [
         arity: 3,
         flags: "admin stale",
         since: "3.0.0",
-        summary: "Part of a cluster's protocol: this server is none.",
+        summary: "Part of a cluster's protocol.",
+        refused: "this server is no cluster; Redis' answer then",
         run: runServer.cluster,
       },
       {
@@ -57,7 +62,8 @@ export const clusterCommands: readonly CommandEntry[] = [
         arity: 3,
         flags: "stale",
         since: "3.0.0",
-        summary: "Part of a cluster's protocol: this server is none.",
+        summary: "Part of a cluster's protocol.",
+        refused: "this server is no cluster; Redis' answer then",
         run: runServer.cluster,
       },
       {
@@ -65,7 +71,8 @@ export const clusterCommands: readonly CommandEntry[] = [
         arity: -3,
         flags: "no_async_loading admin stale",
         since: "3.0.0",
-        summary: "Part of a cluster's protocol: this server is none.",
+        summary: "Part of a cluster's protocol.",
+        refused: "this server is no cluster; Redis' answer then",
         run: runServer.cluster,
       },
       {
@@ -73,7 +80,8 @@ export const clusterCommands: readonly CommandEntry[] = [
         arity: -4,
         flags: "no_async_loading admin stale",
         since: "7.0.0",
-        summary: "Part of a cluster's protocol: this server is none.",
+        summary: "Part of a cluster's protocol.",
+        refused: "this server is no cluster; Redis' answer then",
         run: runServer.cluster,
       },
       {
@@ -81,7 +89,8 @@ export const clusterCommands: readonly CommandEntry[] = [
         arity: -2,
         flags: "no_async_loading admin stale",
         since: "3.0.0",
-        summary: "Part of a cluster's protocol: this server is none.",
+        summary: "Part of a cluster's protocol.",
+        refused: "this server is no cluster; Redis' answer then",
         run: runServer.cluster,
       },
       {
@@ -89,7 +98,8 @@ export const clusterCommands: readonly CommandEntry[] = [
         arity: 2,
         flags: "no_async_loading admin stale",
         since: "3.0.0",
-        summary: "Part of a cluster's protocol: this server is none.",
+        summary: "Part of a cluster's protocol.",
+        refused: "this server is no cluster; Redis' answer then",
         run: runServer.cluster,
       },
       {
@@ -97,7 +107,8 @@ export const clusterCommands: readonly CommandEntry[] = [
         arity: 3,
         flags: "no_async_loading admin stale",
         since: "3.0.0",
-        summary: "Part of a cluster's protocol: this server is none.",
+        summary: "Part of a cluster's protocol.",
+        refused: "this server is no cluster; Redis' answer then",
         run: runServer.cluster,
       },
       {
@@ -105,7 +116,8 @@ export const clusterCommands: readonly CommandEntry[] = [
         arity: 4,
         flags: "stale",
         since: "3.0.0",
-        summary: "Part of a cluster's protocol: this server is none.",
+        summary: "Part of a cluster's protocol.",
+        refused: "this server is no cluster; Redis' answer then",
         run: runServer.cluster,
       },
       {
@@ -113,7 +125,8 @@ export const clusterCommands: readonly CommandEntry[] = [
         arity: 2,
         flags: "loading stale",
         since: "5.0.0",
-        summary: "Part of a cluster's protocol: this server is none.",
+        summary: "Part of a cluster's protocol.",
+        refused: "this server is no cluster; Redis' answer then",
         run: runServer.cluster,
       },
       {
@@ -121,7 +134,8 @@ export const clusterCommands: readonly CommandEntry[] = [
         arity: 2,
         flags: "stale",
         since: "3.0.0",
-        summary: "Part of a cluster's protocol: this server is none.",
+        summary: "Part of a cluster's protocol.",
+        refused: "this server is no cluster; Redis' answer then",
         run: runServer.cluster,
       },
       {
@@ -129,7 +143,8 @@ export const clusterCommands: readonly CommandEntry[] = [
         arity: 3,
         flags: "stale",
         since: "3.0.0",
-        summary: "Part of a cluster's protocol: this server is none.",
+        summary: "Part of a cluster's protocol.",
+        refused: "this server is no cluster; Redis' answer then",
         run: runServer.cluster,
       },
       {
@@ -137,7 +152,8 @@ export const clusterCommands: readonly CommandEntry[] = [
         arity: 2,
         flags: "stale",
         since: "7.0.0",
-        summary: "Part of a cluster's protocol: this server is none.",
+        summary: "Part of a cluster's protocol.",
+        refused: "this server is no cluster; Redis' answer then",
         run: runServer.cluster,
       },
       {
@@ -145,7 +161,8 @@ export const clusterCommands: readonly CommandEntry[] = [
         arity: -4,
         flags: "no_async_loading admin stale",
         since: "3.0.0",
-        summary: "Part of a cluster's protocol: this server is none.",
+        summary: "Part of a cluster's protocol.",
+        refused: "this server is no cluster; Redis' answer then",
         run: runServer.cluster,
       },
       {
@@ -153,7 +170,8 @@ export const clusterCommands: readonly CommandEntry[] = [
         arity: 2,
         flags: "stale",
         since: "3.0.0",
-        summary: "Part of a cluster's protocol: this server is none.",
+        summary: "Part of a cluster's protocol.",
+        refused: "this server is no cluster; Redis' answer then",
         run: runServer.cluster,
       },
       {
@@ -161,7 +179,8 @@ export const clusterCommands: readonly CommandEntry[] = [
         arity: 2,
         flags: "stale",
         since: "7.2.0",
-        summary: "Part of a cluster's protocol: this server is none.",
+        summary: "Part of a cluster's protocol.",
+        refused: "this server is no cluster; Redis' answer then",
         run: runServer.cluster,
       },
       {
@@ -169,7 +188,8 @@ export const clusterCommands: readonly CommandEntry[] = [
         arity: 2,
         flags: "stale",
         since: "3.0.0",
-        summary: "Part of a cluster's protocol: this server is none.",
+        summary: "Part of a cluster's protocol.",
+        refused: "this server is no cluster; Redis' answer then",
         run: runServer.cluster,
       },
       {
@@ -177,7 +197,8 @@ export const clusterCommands: readonly CommandEntry[] = [
         arity: 3,
         flags: "admin stale",
         since: "5.0.0",
-        summary: "Part of a cluster's protocol: this server is none.",
+        summary: "Part of a cluster's protocol.",
+        refused: "this server is no cluster; Redis' answer then",
         run: runServer.cluster,
       },
       {
@@ -185,7 +206,8 @@ export const clusterCommands: readonly CommandEntry[] = [
         arity: 3,
         flags: "no_async_loading admin stale",
         since: "3.0.0",
-        summary: "Part of a cluster's protocol: this server is none.",
+        summary: "Part of a cluster's protocol.",
+        refused: "this server is no cluster; Redis' answer then",
         run: runServer.cluster,
       },
       {
@@ -193,7 +215,8 @@ export const clusterCommands: readonly CommandEntry[] = [
         arity: -2,
         flags: "admin stale noscript",
         since: "3.0.0",
-        summary: "Part of a cluster's protocol: this server is none.",
+        summary: "Part of a cluster's protocol.",
+        refused: "this server is no cluster; Redis' answer then",
         run: runServer.cluster,
       },
       {
@@ -201,7 +224,8 @@ export const clusterCommands: readonly CommandEntry[] = [
         arity: 2,
         flags: "no_async_loading admin stale",
         since: "3.0.0",
-        summary: "Part of a cluster's protocol: this server is none.",
+        summary: "Part of a cluster's protocol.",
+        refused: "this server is no cluster; Redis' answer then",
         run: runServer.cluster,
       },
       {
@@ -209,7 +233,8 @@ export const clusterCommands: readonly CommandEntry[] = [
         arity: 3,
         flags: "no_async_loading admin stale",
         since: "3.0.0",
-        summary: "Part of a cluster's protocol: this server is none.",
+        summary: "Part of a cluster's protocol.",
+        refused: "this server is no cluster; Redis' answer then",
         run: runServer.cluster,
       },
       {
@@ -217,7 +242,8 @@ export const clusterCommands: readonly CommandEntry[] = [
         arity: -4,
         flags: "no_async_loading admin stale",
         since: "3.0.0",
-        summary: "Part of a cluster's protocol: this server is none.",
+        summary: "Part of a cluster's protocol.",
+        refused: "this server is no cluster; Redis' answer then",
         run: runServer.cluster,
       },
       {
@@ -225,7 +251,8 @@ export const clusterCommands: readonly CommandEntry[] = [
         arity: 2,
         flags: "loading stale",
         since: "7.0.0",
-        summary: "Part of a cluster's protocol: this server is none.",
+        summary: "Part of a cluster's protocol.",
+        refused: "this server is no cluster; Redis' answer then",
         run: runServer.cluster,
       },
       {
@@ -233,7 +260,8 @@ export const clusterCommands: readonly CommandEntry[] = [
         arity: 3,
         flags: "admin stale",
         since: "3.0.0",
-        summary: "Part of a cluster's protocol: this server is none.",
+        summary: "Part of a cluster's protocol.",
+        refused: "this server is no cluster; Redis' answer then",
         run: runServer.cluster,
       },
       {
@@ -241,7 +269,8 @@ export const clusterCommands: readonly CommandEntry[] = [
         arity: 2,
         flags: "loading stale",
         since: "3.0.0",
-        summary: "Part of a cluster's protocol: this server is none.",
+        summary: "Part of a cluster's protocol.",
+        refused: "this server is no cluster; Redis' answer then",
         run: runServer.cluster,
       },
     ],
@@ -253,6 +282,7 @@ export const clusterCommands: readonly CommandEntry[] = [
     categories: "connection",
     since: "3.0.0",
     summary: "Part of a cluster's protocol.",
+    refused: "this server is no cluster; Redis' answer then",
     run: runServer.cluster,
   },
   {
@@ -262,6 +292,7 @@ export const clusterCommands: readonly CommandEntry[] = [
     categories: "connection",
     since: "3.0.0",
     summary: "Part of a cluster's protocol.",
+    refused: "this server is no cluster; Redis' answer then",
     run: runServer.cluster,
   },
 ];

@@ -1,6 +1,7 @@
 import * as runDump from "../dump.js";
 import { sortKeys } from "../find-keys.js";
 import * as runGeneric from "../generic.js";
+import { migrate, migrateKeys } from "../migrate.js";
 import * as runServer from "../server.js";
 import * as runSort from "../sort.js";
 import type { CommandEntry } from "../spec.js";
@@ -85,6 +86,18 @@ export const genericCommands: readonly CommandEntry[] = [
     since: "1.0.0",
     summary: "Lists the keys that match a pattern.",
     run: runGeneric.keys,
+  },
+  {
+    name: "migrate",
+    arity: -6,
+    flags: "write",
+    keys: "3 0,1,0 RW access delete;KEYS@-2 -1,1,0 RW access delete incomplete",
+    findKeys: migrateKeys,
+    categories: "keyspace dangerous",
+    since: "2.6.0",
+    summary: "Moves keys to another server.",
+    note: "others go on meanwhile, and a key that changes on its way stays; not in a transaction or a script",
+    run: migrate,
   },
   {
     name: "move",
@@ -320,6 +333,7 @@ export const genericCommands: readonly CommandEntry[] = [
     categories: "connection",
     since: "3.0.0",
     summary: "Waits until replicas have the writes before.",
+    note: "there are no replicas: it answers 0 at its timeout",
     run: runServer.wait,
   },
   {
@@ -329,6 +343,7 @@ export const genericCommands: readonly CommandEntry[] = [
     categories: "connection",
     since: "7.2.0",
     summary: "Waits until the writes before are on disk.",
+    note: "numlocal 1 waits for the disk",
     run: runServer.waitaof,
   },
 ];

@@ -167,6 +167,7 @@ export const scriptingCommands: readonly CommandEntry[] = [
         categories: "scripting",
         since: "3.2.0",
         summary: "Sets the debug mode of server-side Lua scripts: only off.",
+        note: "NO; there is no debugger",
         run: scripting.scriptDebug,
       },
       {

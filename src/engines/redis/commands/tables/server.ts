@@ -2,6 +2,8 @@ import * as runAcl from "../acl.js";
 import * as runDump from "../dump.js";
 import * as runGeneric from "../generic.js";
 import * as runIntrospection from "../introspection.js";
+import { lolwut } from "../lolwut.js";
+import * as runRefused from "../refused.js";
 import * as runServer from "../server.js";
 import type { CommandEntry } from "../spec.js";
 
@@ -29,6 +31,14 @@ export const serverCommands: readonly CommandEntry[] = [
         since: "6.0.0",
         summary: "Removes users.",
         run: runAcl.aclDeluser,
+      },
+      {
+        name: "dryrun",
+        arity: -4,
+        flags: "admin noscript loading stale",
+        since: "7.0.0",
+        summary: "Tells whether a user may run a command.",
+        run: runAcl.aclDryrun,
       },
       {
         name: "genpass",
@@ -63,11 +73,38 @@ export const serverCommands: readonly CommandEntry[] = [
         run: runAcl.aclList,
       },
       {
+        name: "load",
+        arity: 2,
+        flags: "admin noscript loading stale",
+        since: "6.0.0",
+        summary: "Reads the users from a file.",
+        refused: "there is no file of users; Redis' answer without one",
+        run: runAcl.aclFile,
+      },
+      {
+        name: "log",
+        arity: -2,
+        flags: "admin noscript loading stale",
+        since: "6.0.0",
+        summary: "Lists the logins that failed.",
+        run: runAcl.aclLog,
+      },
+      {
+        name: "save",
+        arity: 2,
+        flags: "admin noscript loading stale",
+        since: "6.0.0",
+        summary: "Writes the users to a file.",
+        refused: "there is no file of users; Redis' answer without one",
+        run: runAcl.aclFile,
+      },
+      {
         name: "setuser",
         arity: -3,
         flags: "admin noscript loading stale",
         since: "6.0.0",
         summary: "Makes a user with a password and all rights.",
+        note: "users with a password and all rights; other rules are refused",
         run: runAcl.aclSetuser,
       },
       {
@@ -94,6 +131,7 @@ export const serverCommands: readonly CommandEntry[] = [
     flags: "no_async_loading admin noscript",
     since: "1.0.0",
     summary: "Rewrites the append-only file in the background.",
+    note: "needs a folder of data",
     run: runServer.bgrewriteaof,
   },
   {
@@ -102,6 +140,7 @@ export const serverCommands: readonly CommandEntry[] = [
     flags: "no_async_loading admin noscript",
     since: "1.0.0",
     summary: "Saves in the background.",
+    note: "needs a folder of data",
     run: runServer.bgsave,
   },
   {
@@ -129,6 +168,7 @@ export const serverCommands: readonly CommandEntry[] = [
         categories: "connection",
         since: "7.0.0",
         summary: "Tells what commands are for.",
+        note: "without lists of arguments",
         run: runIntrospection.commandDocs,
       },
       {
@@ -215,6 +255,7 @@ export const serverCommands: readonly CommandEntry[] = [
         flags: "admin noscript loading stale",
         since: "2.8.0",
         summary: "Writes the settings to the configuration file.",
+        note: "there is no file to write to: Redis' answer without one",
         run: runServer.configRewrite,
       },
       {
@@ -242,7 +283,17 @@ export const serverCommands: readonly CommandEntry[] = [
     flags: "admin noscript loading stale protected",
     since: "1.0.0",
     summary: "A container of commands for tests.",
+    note: "SLEEP, SET-ACTIVE-EXPIRE, OBJECT, STRINGMATCH-LEN, LOG, ERROR, PROTOCOL, RELOAD; others are refused",
     run: runServer.debug,
+  },
+  {
+    name: "failover",
+    arity: -1,
+    flags: "admin noscript stale",
+    since: "6.2.0",
+    summary: "Hands the role of master over.",
+    refused: "there is no replication; Redis' answer without replicas",
+    run: runRefused.failover,
   },
   {
     name: "flushall",
@@ -346,6 +397,14 @@ export const serverCommands: readonly CommandEntry[] = [
     ],
   },
   {
+    name: "lolwut",
+    arity: -1,
+    flags: "readonly fast",
+    since: "5.0.0",
+    summary: "Draws something, and tells the version.",
+    run: lolwut,
+  },
+  {
     name: "memory",
     arity: -2,
     flags: "",
@@ -382,6 +441,7 @@ export const serverCommands: readonly CommandEntry[] = [
         flags: "",
         since: "4.0.0",
         summary: "Asks the allocator to give memory back.",
+        note: "works when node runs with --expose-gc",
         run: runServer.memoryPurge,
       },
       {
@@ -404,6 +464,58 @@ export const serverCommands: readonly CommandEntry[] = [
     ],
   },
   {
+    name: "module",
+    arity: -2,
+    flags: "",
+    since: "4.0.0",
+    summary: "A container of commands about modules.",
+    subcommands: [
+      {
+        name: "help",
+        arity: 2,
+        flags: "loading stale",
+        since: "5.0.0",
+        summary: "Lists the subcommands.",
+        run: runRefused.moduleHelp,
+      },
+      {
+        name: "list",
+        arity: 2,
+        flags: "admin noscript",
+        since: "4.0.0",
+        summary: "Lists the modules: there are none.",
+        run: runRefused.moduleList,
+      },
+      {
+        name: "load",
+        arity: -3,
+        flags: "admin noscript protected no_async_loading",
+        since: "4.0.0",
+        summary: "Loads a module.",
+        refused: "there are no modules; Redis' answer where they are not allowed",
+        run: runRefused.moduleLoad,
+      },
+      {
+        name: "loadex",
+        arity: -3,
+        flags: "admin noscript protected no_async_loading",
+        since: "7.0.0",
+        summary: "Loads a module with settings.",
+        refused: "there are no modules; Redis' answer where they are not allowed",
+        run: runRefused.moduleLoad,
+      },
+      {
+        name: "unload",
+        arity: 3,
+        flags: "admin noscript protected no_async_loading",
+        since: "4.0.0",
+        summary: "Unloads a module.",
+        refused: "there are no modules; Redis' answer where they are not allowed",
+        run: runRefused.moduleLoad,
+      },
+    ],
+  },
+  {
     name: "monitor",
     arity: 1,
     flags: "admin noscript loading stale",
@@ -412,11 +524,30 @@ export const serverCommands: readonly CommandEntry[] = [
     run: runServer.monitor,
   },
   {
+    name: "psync",
+    arity: -3,
+    flags: "admin noscript no_async_loading no_multi",
+    since: "2.8.0",
+    summary: "Begins to follow a master.",
+    refused: "there is no replication",
+    run: runRefused.replication,
+  },
+  {
+    name: "replconf",
+    arity: -1,
+    flags: "admin noscript loading stale allow_busy",
+    since: "3.0.0",
+    summary: "Part of replication's protocol.",
+    refused: "there is no replication",
+    run: runRefused.replication,
+  },
+  {
     name: "replicaof",
     arity: 3,
     flags: "no_async_loading admin noscript stale",
     since: "5.0.0",
     summary: "Follows another server: only NO ONE is accepted.",
+    note: "NO ONE; anything else is refused, there is no replication",
     run: runServer.replicaof,
   },
   {
@@ -444,6 +575,7 @@ export const serverCommands: readonly CommandEntry[] = [
     flags: "no_async_loading admin noscript no_multi",
     since: "1.0.0",
     summary: "Saves.",
+    note: "needs a folder of data",
     run: runServer.save,
   },
   {
@@ -452,6 +584,7 @@ export const serverCommands: readonly CommandEntry[] = [
     flags: "admin noscript loading stale no_multi allow_busy",
     since: "1.0.0",
     summary: "Stops the server.",
+    note: "closes the engine; the process that it lives in goes on",
     run: runServer.shutdown,
   },
   {
@@ -460,6 +593,7 @@ export const serverCommands: readonly CommandEntry[] = [
     flags: "no_async_loading admin noscript stale",
     since: "1.0.0",
     summary: "Follows another server: only NO ONE is accepted.",
+    note: "NO ONE; anything else is refused, there is no replication",
     run: runServer.replicaof,
   },
   {
@@ -511,6 +645,15 @@ export const serverCommands: readonly CommandEntry[] = [
     since: "4.0.0",
     summary: "Exchanges two databases.",
     run: runServer.swapdb,
+  },
+  {
+    name: "sync",
+    arity: 1,
+    flags: "admin noscript no_async_loading no_multi",
+    since: "1.0.0",
+    summary: "Begins to follow a master, in the old way.",
+    refused: "there is no replication",
+    run: runRefused.replication,
   },
   {
     name: "time",
