@@ -4,6 +4,11 @@ import { stableJson } from "./design.js";
 import { mongodbCapability } from "./mongodb/capability.js";
 import { planMongodb } from "./mongodb/plan.js";
 import { renderGrants, renderMongodb } from "./mongodb/render.js";
+import { redisCapability } from "./redis/capability.js";
+import { renderGrants as renderRedisGrants } from "./redis/grants.js";
+import { libraryCode, libraryName } from "./redis/library.js";
+import { planRedis, storedDesign } from "./redis/plan.js";
+import { renderRedis } from "./redis/render.js";
 import type { CapabilityData, Plan, PlannedEngine } from "./types.js";
 
 /** What there is for one engine. */
@@ -27,7 +32,21 @@ const planners: { readonly [E in PlannedEngine]: Planner<Extract<Plan, { engine:
     render: renderMongodb,
     documents: { grants: (plan, database) => renderGrants(plan.grants, database) },
   },
+  redis: {
+    capability: redisCapability,
+    plan: planRedis,
+    render: renderRedis,
+    documents: {
+      grants: (plan, prefix) => renderRedisGrants(plan.grants, prefix),
+      library: (plan, prefix) => libraryCode(libraryName(prefix), storedDesign(plan)),
+    },
+  },
 };
+
+/** What there is for a plan's engine. */
+function plannerOf(engine: PlannedEngine): Planner<Plan> {
+  return planners[engine] as unknown as Planner<Plan>;
+}
 
 /** Engines that a plan can be made for. */
 export const plannedEngines = Object.keys(planners) as readonly PlannedEngine[];
@@ -54,13 +73,15 @@ export function isPlannedEngine(engine: string): engine is PlannedEngine {
  * console.log(renderPlanText(planFor(describe(model), "mongodb")));
  * ```
  */
+export function planFor<E extends PlannedEngine>(model: ModelData, engine: E): Extract<Plan, { engine: E }>;
+export function planFor(model: ModelData, engine: string): Plan;
 export function planFor(model: ModelData, engine: string): Plan {
   if (!isPlannedEngine(engine)) {
     throw new KeyfoldError("INPUT_INVALID", `No plan can be made for ${JSON.stringify(engine)}.`, {
       fix: `Use one of ${plannedEngines.join(", ")}.`,
     });
   }
-  return planners[engine].plan(model);
+  return plannerOf(engine).plan(model);
 }
 
 /**
@@ -72,7 +93,7 @@ export function planFor(model: ModelData, engine: string): Plan {
  * ```
  */
 export function renderPlanText(plan: Plan): string {
-  return planners[plan.engine].render(plan);
+  return plannerOf(plan.engine).render(plan);
 }
 
 /**
@@ -100,7 +121,7 @@ export function planDocuments(engine: PlannedEngine): readonly string[] {
  * @throws KeyfoldError `INPUT_INVALID` for a document that the engine does not have.
  */
 export function planDocument(plan: Plan, name: string, place: string): string {
-  const { documents } = planners[plan.engine];
+  const { documents } = plannerOf(plan.engine);
   const make = Object.hasOwn(documents, name) ? documents[name] : undefined;
   if (make === undefined) {
     throw new KeyfoldError("INPUT_INVALID", `There is no document ${JSON.stringify(name)} for ${plan.engine}.`, {

@@ -1,9 +1,10 @@
 import type { Consistency } from "../model/consistency.js";
 import type { Finding } from "./finding.js";
 import type { MongoPlan } from "./mongodb/types.js";
+import type { RedisPlan } from "./redis/types.js";
 
 /** A physical design with its requests, estimates and findings: one member per engine, told apart by `engine`. */
-export type Plan = MongoPlan;
+export type Plan = MongoPlan | RedisPlan;
 
 /** Engines that a plan can be made for. */
 export type PlannedEngine = Plan["engine"];

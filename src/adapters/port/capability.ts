@@ -19,3 +19,14 @@ export interface MongoDB {
     top: "session" | "bounded" | "eventual";
   };
 }
+
+/** What Redis serves. Nothing is "strong": a failover may lose what was acknowledged. */
+export interface Redis {
+  readonly engine: "redis";
+  readonly serves: {
+    get: "session" | "bounded" | "eventual";
+    listByKey: "session" | "bounded" | "eventual";
+    list: "session" | "bounded" | "eventual";
+    top: "session" | "bounded" | "eventual";
+  };
+}
