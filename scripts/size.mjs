@@ -5,11 +5,13 @@ import { build } from "esbuild";
 const core =
   'export { connect, day, decimal, defineModel, entity, get, KeyfoldError, list, top } from "./dist/index.js";';
 const mongodb = 'export { mongodb } from "./dist/adapters/mongodb/index.js";';
+const redis = 'export { redis } from "./dist/adapters/redis/index.js";';
 const budgets = [
   // What an application with a model and a client takes in.
   { name: "keyfold", code: core, maxBytes: 18_000 },
   // The adapter beside it, with the planner for its engine; the model and the errors are the core's.
   { name: "keyfold/mongodb", code: mongodb, beside: core, maxBytes: 30_000 },
+  { name: "keyfold/redis", code: redis, beside: core, maxBytes: 30_000 },
   // Each pattern by itself, with all of its exports.
   ...["rate-limit", "lock", "leaderboard", "idempotency", "cache"].map((name) => ({
     name: `keyfold/${name}`,

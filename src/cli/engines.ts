@@ -31,11 +31,11 @@ export const engineFacts: readonly EngineFacts[] = [
   },
   {
     engine: "redis",
-    modelled: false,
+    modelled: true,
     driver: "redis",
     usualPort: 6379,
     schemes: ["redis", "rediss"],
-    exampleUrl: "redis://127.0.0.1:6379",
+    exampleUrl: "redis://127.0.0.1:6379?prefix=shop",
     environment: (url) => ({ REDIS_URL: url }),
   },
   {

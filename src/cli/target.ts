@@ -26,6 +26,15 @@ const openers: Readonly<Record<string, (url: string) => Promise<Opened>>> = {
     const client = await open(url);
     return { adapter: mongodb(client.db()), close: () => client.close() };
   },
+  async redis(url) {
+    const { open, prefixOf, redis } = await import("../adapters/redis/index.js");
+    const prefix = prefixOf(url);
+    const client = await open(url);
+    return {
+      adapter: redis(client, prefix === undefined ? {} : { prefix }),
+      close: async () => client.destroy(),
+    };
+  },
 };
 
 /** Opens it; `option` is the command-line option that the URL came from, for messages. */

@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { day, defineModel, embed, entity, get, list, search, top } from "../../src/index.js";
 import { device, item, line } from "./model.js";
-import { named, onEither, onTable, shop } from "./use.js";
+import { named, onEither, onRedis, onTable, shop } from "./use.js";
 
 // @ts-expect-error a key that is not a field; says: '"idd"' is not assignable to type '"id"'
 entity("x", { schema: z.object({ id: z.string() }), key: ["idd"] });
@@ -62,6 +62,10 @@ defineModel({ entities: { line }, patterns: {}, workload: { lin: { records: 1 } 
 shop.searchLines({ text: "mug" });
 // @ts-expect-error the same, row by row; says: "mongodb() cannot serve \"search\" patterns: see keyfold plan"
 shop.searchLines.each({ text: "mug" });
+// @ts-expect-error a pattern that Redis cannot serve; says: "redis() cannot serve \"search\" patterns: see keyfold plan"
+onRedis.searchLines({ text: "mug" });
+// @ts-expect-error a level that Redis cannot promise; says: Type '"strong"' is not assignable to type '"session" | "bounded" | "eventual"
+onRedis.lineBySeq({ seq: 1 }, { consistency: "strong" });
 // @ts-expect-error a misspelt pattern; says: on type 'Shop'. Did you mean 'linesByCustomer'?
 named.linesByCustomr({ customerId: "1" });
 // @ts-expect-error a level that an index list of this engine cannot promise; says: Type '"session"' is not assignable to type '"eventual"'

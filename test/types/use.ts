@@ -1,5 +1,5 @@
 /** What the types infer. Compiled by types.test.ts and by `npm run typecheck`; never run. */
-import type { MongoDB } from "../../src/adapters/port/capability.js";
+import type { MongoDB, Redis } from "../../src/adapters/port/capability.js";
 import {
   type Adapter,
   type Client,
@@ -24,6 +24,7 @@ export interface Text {
 declare const mongodb: Adapter<MongoDB>;
 declare const table: Adapter<Table>;
 declare const text: Adapter<Text>;
+declare const redis: Adapter<Redis>;
 declare const either: Adapter<MongoDB | Table>;
 
 type Eq<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -33,6 +34,7 @@ declare function eq<A, B>(_: Eq<A, B>): void;
 export const shop = connect(model, mongodb);
 export const onTable = connect(model, table);
 export const onText = connect(model, text);
+export const onRedis = connect(model, redis);
 export const onEither = connect(model, either);
 
 export async function inference(): Promise<void> {

@@ -18,10 +18,10 @@ export interface PlanOptions {
 
 /** Runs the command; gives its exit code. */
 export async function runPlan(modelPath: string, options: PlanOptions): Promise<number> {
+  const { data } = await loadModelFile(modelPath);
   if (options.engine === undefined) {
     throw new UsageError("plan needs an engine", `Add --engine with one of ${engineNames.join(", ")}.`);
   }
-  const { data } = await loadModelFile(modelPath);
   const plan = planFor(data, options.engine);
   const document = options.emit ?? (options.grants ? "grants" : undefined);
   if (document !== undefined) {

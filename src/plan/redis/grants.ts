@@ -10,6 +10,7 @@ const run = [
   "hdel",
   "hget",
   "hgetall",
+  "hkeys",
   "hset",
   "info",
   "mget",

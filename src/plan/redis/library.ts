@@ -97,6 +97,7 @@ const functions = [
   ["top", "top", true],
   ["index", "index", false],
   ["settle", "settle", false],
+  ["node", "node", false],
 ] as const satisfies readonly (readonly [string, string, boolean])[];
 
 /** Names of the functions behind the library's own. */
@@ -166,8 +167,12 @@ local function cmp(a,b)
   return #a<#b and -1 or 1
 end
 -- Days to a calendar date: https://howardhinnant.github.io/date_algorithms.html#civil_from_days
-local function bucket(ms,unit)
-  ms=tonumber(ms)
+local known,knownMs={},nil
+local function bucket(at,unit)
+  if at~=knownMs then known,knownMs={},at end
+  if known[unit]~=nil then return known[unit] or nil end
+  known[unit]=false
+  local ms=tonumber(at)
   local d=floor(ms/86400000)
   local z=d+719468
   local era=floor(z/146097)
@@ -178,10 +183,10 @@ local function bucket(ms,unit)
   local m=mp<10 and mp+3 or mp-9
   local y=yoe+era*400+(m<=2 and 1 or 0)
   if y<0 or y>9999 then return nil end
-  if unit=='month' then return format('%04d-%02d',y,m) end
-  local day=format('%04d-%02d-%02d',y,m,doy-floor((153*mp+2)/5)+1)
-  if unit=='day' then return day end
-  return day..format('T%02d',floor((ms-d*86400000)/3600000))
+  known.month=format('%04d-%02d',y,m)
+  known.day=known.month..format('-%02d',doy-floor((153*mp+2)/5)+1)
+  known.hour=known.day..format('T%02d',floor((ms-d*86400000)/3600000))
+  return known[unit]
 end
 
 -- Whole numbers of any length, as digits.
@@ -676,4 +681,10 @@ local function settle(keys,argv)
   local left=leftMs(argv[1])
   if left>=0 then call('SET',keys[1],'void','PX',left+2000) end
   return 'void'
+end
+
+-- KEYS: any of a partition. Answers which node serves it.
+local function node()
+  ready()
+  return call('INFO','server')..call('INFO','replication')
 end`;
