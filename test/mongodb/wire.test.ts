@@ -206,6 +206,11 @@ describe("MongoDB's wire protocol", () => {
     expect(await wire.command({ listDatabases: 1 })).toMatchObject({ code: 13 });
     expect(await wire.command({ create: "v", viewOn: "a" })).toMatchObject({ ok: 0 });
     expect(await wire.command({ collMod: "a" })).toMatchObject({ code: 59 });
+    expect(await wire.command({ find: "a", readConcern: { level: "snapshot" } })).toMatchObject({ code: 123 });
+    expect(await wire.command({ insert: "a", documents: [{ _id: { b: [{ $c: 1 }] } }] })).toMatchObject({
+      n: 0,
+      writeErrors: [{ code: 52 }],
+    });
     expect(await wire.command({ explain: { find: "a", foo: 1 } })).toMatchObject({ code: 40415 });
     expect(await wire.command({ explain: { ping: 1 } })).toMatchObject({
       code: 20,

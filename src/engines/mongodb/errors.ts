@@ -44,6 +44,7 @@ const codeNames: Readonly<Record<number, string>> = {
   112: "WriteConflict",
   115: "CommandNotSupported",
   121: "DocumentValidationFailure",
+  123: "NotAReplicaSet",
   136: "CappedPositionLost",
   146: "ExceededMemoryLimit",
   148: "ReadConcernMajorityNotEnabled",

@@ -34,7 +34,7 @@ export function supportPage(): string {
     [
       "- **Storage.** Memory by default; with a data folder, LMDB. There a write is acknowledged after its batch is committed, so it survives the death of the process; `j: true` waits for the disk too. A key of an index that is longer than 1,974 bytes cannot be stored in a data folder.",
       "- **Retryable writes** are answered from their record when they are sent again, after a restart of a data folder too. **Transactions** are refused with error 20.",
-      "- **Read concerns** `local`, `available`, `majority`, `linearizable` and `snapshot` are accepted on reads: on one node each of them reads the latest committed data. **Write concerns** above one node are answered with a `writeConcernError`.",
+      "- **Read concerns** `local`, `available`, `majority` and `linearizable` are accepted on reads: on one node each of them reads the latest committed data. `snapshot` is refused with error 123, as a server without a replica set does. **Write concerns** above one node are answered with a `writeConcernError`.",
       "- **Indexes** are compound, multikey, unique, sparse, partial, TTL and hidden. Text, geo, hashed and wildcard indexes are refused. TTL indexes are looked at once a minute of the engine's clock.",
       "- **Collation**: the simple one.",
       "- **Cursors** find their place again after writes between two batches: none is told twice, and none that stays where it is is missed. They time out after ten minutes.",

@@ -182,7 +182,11 @@ function checkReadConcern(command: Command, value: unknown): void {
           `Command ${command.name} does not support { readConcern: { level: "${each}", provenance: "clientSupplied" } } :: caused by :: read concern not supported`,
         );
       }
-      if (each === "snapshot" && !snapshotCommands.has(command.name)) {
+      if (each === "snapshot" && snapshotCommands.has(command.name)) {
+        // No state of the past is kept, and a later read of the same snapshot would see newer data.
+        throw mongoError(123, "node needs to be a replica set member to use readConcern: snapshot");
+      }
+      if (each === "snapshot") {
         throw mongoError(
           72,
           `Command ${command.name} does not support { readConcern: { level: "snapshot", provenance: "clientSupplied" } } :: caused by :: read concern snapshot is only supported in a multi-statement transaction`,

@@ -32,17 +32,7 @@ export function checkStorable(bytes: Buffer, purpose: "insert" | "update"): void
             ? "undefined"
             : undefined;
     if (bad !== undefined) throw mongoError(53, `The '_id' value cannot be of type ${bad}`);
-    if (type === BsonType.document) {
-      let element = nameEnd(bytes, 5) + 1 + 4;
-      while (bytes[element] !== 0) {
-        const value = nameEnd(bytes, element + 1) + 1;
-        if (bytes[element + 1] === 0x24) {
-          const name = nameAt(bytes, element + 1, value - 1);
-          throw mongoError(52, `_id fields may not contain '$'-prefixed fields: ${name} is not valid for storage.`);
-        }
-        element = value + valueSize(bytes, bytes[element]!, value);
-      }
-    }
+    if (type === BsonType.document) checkIdNames(bytes, nameEnd(bytes, 5) + 1);
   }
   // A document nested so deeply has at least this many bytes.
   if (bytes.length > maxDepth * 7 && depthExceeds(bytes, 0, 1)) {
@@ -64,4 +54,19 @@ function depthExceeds(bytes: Buffer, start: number, depth: number): boolean {
     element = value + valueSize(bytes, type, value);
   }
   return false;
+}
+
+/** @throws MongoError 52 for a name with a dollar sign anywhere in the document at `start`, which is an `_id` */
+function checkIdNames(bytes: Buffer, start: number): void {
+  let element = start + 4;
+  while (bytes[element] !== 0) {
+    const type = bytes[element]!;
+    const value = nameEnd(bytes, element + 1) + 1;
+    if (bytes[element + 1] === 0x24) {
+      const name = nameAt(bytes, element + 1, value - 1);
+      throw mongoError(52, `_id fields may not contain '$'-prefixed fields: ${name} is not valid for storage.`);
+    }
+    if (type === BsonType.document || type === BsonType.array) checkIdNames(bytes, value);
+    element = value + valueSize(bytes, type, value);
+  }
 }

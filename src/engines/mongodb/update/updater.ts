@@ -88,7 +88,6 @@ function alteredId(id: Value) {
 
 /** The document with this `_id` at its head, unless it has its own: one that differs is refused. */
 function withId(doc: Doc, id: Value | undefined): Doc {
-  checkTopLevelNames(doc);
   if (id === undefined) return doc;
   const own = doc.get("_id");
   if (own === undefined) {
@@ -100,27 +99,28 @@ function withId(doc: Doc, id: Value | undefined): Doc {
   return doc;
 }
 
-function checkTopLevelNames(doc: Doc): void {
-  for (const name of doc.keys()) {
-    if (name.startsWith("$")) {
-      throw mongoError(
-        52,
-        `The dollar ($) prefixed field '${name}' in '${name}' is not allowed in the context of an update's replacement document. Consider using an aggregation pipeline with $replaceWith.`,
-      );
-    }
-  }
+/** The document, whose names at its top must not begin with a dollar sign. */
+function checked(doc: Doc): Doc {
+  for (const name of doc.keys()) if (name.startsWith("$")) throw dollarPrefixed(name);
+  return doc;
+}
+
+function dollarPrefixed(name: string): MongoError {
+  return mongoError(
+    52,
+    `The dollar ($) prefixed field '${name}' in '${name}' is not allowed in the context of an update's replacement document. Consider using an aggregation pipeline with $replaceWith.`,
+  );
 }
 
 function replacement(update: Doc, at: (run: () => Doc) => Doc): Updater {
-  const stamped = (doc: Doc): Doc => withId(doc, undefined);
   return {
     kind: "replacement",
     needsPosition: false,
     apply: (doc) => {
-      const next = at(() => withId(stamped(update), doc.get("_id")));
+      const next = at(() => withId(checked(update), doc.get("_id")));
       return { doc: next, modified: !next.toBytes().equals(doc.toBytes()) };
     },
-    upsertFrom: (filter) => at(() => withId(update, equalitiesOf(filter, true).get("_id"))),
+    upsertFrom: (filter) => at(() => withId(checked(update), equalitiesOf(filter, true).get("_id"))),
   };
 }
 
@@ -222,7 +222,7 @@ function renameOf(root: UpdateBranch, path: string, argument: Value, identifiers
 }
 
 function checkNewNames(root: UpdateBranch, doc: Doc): void {
-  for (const name of root.children.keys()) if (name.startsWith("$")) checkTopLevelNames(doc);
+  for (const name of root.children.keys()) if (name.startsWith("$") && doc.has(name)) throw dollarPrefixed(name);
 }
 
 function isThere(doc: Doc, parts: readonly string[]): boolean {
