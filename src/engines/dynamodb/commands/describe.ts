@@ -83,7 +83,7 @@ export function describeTable(table: Table, options: DescribeOptions = {}): obje
     TableId: definition.id,
     ...billing(definition),
     ...(definition.onDemand === undefined ? {} : { OnDemandThroughput: definition.onDemand }),
-    ...(locals.length === 0
+    ...(locals.length === 0 || gone
       ? {}
       : {
           LocalSecondaryIndexes: locals.map(({ definition: index, counter }) => ({
@@ -95,13 +95,12 @@ export function describeTable(table: Table, options: DescribeOptions = {}): obje
             IndexArn: `${arn}/index/${index.name}`,
           })),
         }),
-    ...(globals.length === 0
+    ...(globals.length === 0 || gone
       ? {}
       : {
           GlobalSecondaryIndexes: globals.map(({ definition: index, counter }) => {
             const state =
-              options.indexStatus?.[index.name] ??
-              (index.backfilling || status === "CREATING" ? "CREATING" : gone ? "DELETING" : "ACTIVE");
+              options.indexStatus?.[index.name] ?? (index.backfilling || status === "CREATING" ? "CREATING" : "ACTIVE");
             return {
               IndexName: index.name,
               KeySchema: keySchema(index.schema),

@@ -174,7 +174,7 @@ export function checkUpdatesNoKey(table: Table, update: Update): void {
   }
 }
 
-const noUpdate: Update = { paths: [], apply: (item) => item };
+const noUpdate: Update = { paths: [], onlyTakes: false, apply: (item) => item };
 
 function updateItem(call: Call): Reply | Promise<Reply> {
   const { input, engine } = call;

@@ -24,8 +24,8 @@ export interface Call {
   readonly unprocessedShare?: number | undefined;
 }
 
-/** What an operation answers: members of a JSON object, in which {@link RawJson} may stand. */
-export type Reply = Readonly<Record<string, unknown>>;
+/** What an operation answers: members of a JSON object, in which {@link RawJson} may stand; undefined for no body. */
+export type Reply = Readonly<Record<string, unknown>> | undefined;
 
 /** One operation: an entry of the table. */
 export interface Operation {

@@ -1,7 +1,7 @@
 import { DynamoError, validation } from "../errors.js";
 import { string } from "../protocol/shapes.js";
 import type { Call, Operation, Reply } from "./operation.js";
-import { namedTable } from "./tables.js";
+import { findTable } from "./parameters.js";
 
 /** Operations about the account, and those that have no meaning on one node, which are answered with an error. */
 
@@ -21,10 +21,13 @@ function describeEndpoints({ engine }: Call): Reply {
 const tableName = { kind: "string", required: true, min: 1, max: 1024 } as const;
 
 function describeContinuousBackups(call: Call): Reply {
-  namedTable(call);
+  const name = call.input["TableName"] as string;
+  if (findTable(call.engine, name) === undefined) {
+    throw new DynamoError("TableNotFoundException", `Table not found: ${name}`);
+  }
   return {
     ContinuousBackupsDescription: {
-      ContinuousBackupsStatus: "ENABLED",
+      ContinuousBackupsStatus: "DISABLED",
       PointInTimeRecoveryDescription: { PointInTimeRecoveryStatus: "DISABLED" },
     },
   };

@@ -54,6 +54,9 @@ export function findTable(engine: Engine, name: unknown): Table | undefined {
 
 /** The table that a request for items names. */
 export function tableOf(engine: Engine, name: unknown): Table {
+  if ((name as string).length < 3) {
+    throw validation("TableName must be at least 3 characters long and at most 255 characters long");
+  }
   const table = findTable(engine, name);
   if (table === undefined) throw resourceNotFound();
   return table;

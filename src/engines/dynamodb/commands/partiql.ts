@@ -154,7 +154,7 @@ function treePlace(table: Table, index: Index | undefined, last: Item): string {
   }
 }
 
-function select(call: Call, statement: Select): Reply {
+function select(call: Call, statement: Select): NonNullable<Reply> {
   const { engine, input } = call;
   const table = tableOfStatement(engine, statement);
   const index = statement.index === undefined ? undefined : indexOf(table, statement.index);

@@ -14,6 +14,8 @@ const largestAnswer = 1024 * 1024;
 
 const arnShape: Shape = { kind: "string", required: true, min: 37, max: 1024 };
 
+const arnPattern = /^arn:[^:]+:dynamodb:[^:]*:[^:]*:table\/([^/]+)\/stream\/(.+)$/;
+
 interface Found {
   readonly table: Table;
   readonly log: StreamLog;
@@ -21,7 +23,7 @@ interface Found {
 }
 
 function findStream(engine: Engine, arn: string): Found | undefined {
-  const match = /^arn:[^:]+:dynamodb:[^:]*:[^:]*:table\/([^/]+)\/stream\/(.+)$/.exec(arn);
+  const match = arnPattern.exec(arn);
   if (match === null) throw validation(`Invalid StreamArn: ${arn}`);
   const table = engine.catalog.table(match[1]!);
   const log = table?.streamLog(match[2]!);
@@ -39,6 +41,7 @@ function listStreams({ engine, input }: Call): Reply {
   const name = input["TableName"] as string | undefined;
   const limit = (input["Limit"] as number | undefined) ?? 100;
   const start = input["ExclusiveStartStreamArn"] as string | undefined;
+  if (start !== undefined && !arnPattern.test(start)) throw validation(`Invalid StreamArn: ${start}`);
   const tables = name === undefined ? [...engine.catalog.tables()] : [findTable(engine, name)];
   const all = tables
     .flatMap((table) =>
@@ -149,7 +152,7 @@ function getShardIterator(call: Call): Reply {
         "The operation attempted to read past the oldest stream record in a shard",
       );
     }
-    if (number >= log.next && !(type === "AFTER_SEQUENCE_NUMBER" && number === log.next - 1)) {
+    if (number > log.next) {
       throw validation(`Invalid SequenceNumber: ${text}`);
     }
     next = type === "AFTER_SEQUENCE_NUMBER" ? number + 1 : number;

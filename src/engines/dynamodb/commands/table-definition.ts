@@ -59,7 +59,10 @@ export function throughputOf(input: ThroughputInput | undefined): Throughput {
 export function attributesOf(input: readonly Attribute[]): KeyAttribute[] {
   const seen = new Set<string>();
   return input.map(({ AttributeName: name, AttributeType: type }) => {
-    if (seen.has(name)) throw validation(`Cannot have two attributes with the same name: ${name}`);
+    if (seen.has(name))
+      throw validation(
+        `One or more parameter values were invalid: Duplicate AttributeName in AttributeDefinitions: ${name}`,
+      );
     seen.add(name);
     return { name, type };
   });
@@ -269,6 +272,7 @@ export interface Tag {
 }
 
 const mostTags = 50;
+const tagText = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
 
 /** Tags by their keys. */
 export function tagMap(
@@ -281,6 +285,11 @@ export function tagMap(
     if (seen.has(key)) throw validation(`Duplicate tag key found: ${key}`);
     if (key.startsWith("aws:")) {
       throw validation("One or more parameter values are not valid. Tag keys cannot begin with: aws:");
+    }
+    if (!tagText.test(key) || !tagText.test(value)) {
+      throw validation(
+        "One or more parameter values are not valid. Tag keys and values can only contain letters, whitespace, numbers, and the characters + - = . _ : / @",
+      );
     }
     seen.add(key);
     out.set(key, value);

@@ -35,7 +35,7 @@ function setTags(
   const { catalog } = call.engine;
   return andThen(
     catalog.write(() => catalog.change(table, { tags })),
-    () => ({}),
+    () => undefined,
   );
 }
 

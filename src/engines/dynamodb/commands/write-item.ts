@@ -54,6 +54,7 @@ export function prepareWrite(write: ItemWrite): Prepared {
     case "put":
       return { write, stored, before, after: change.item };
     case "update": {
+      if (stored === undefined && change.update.onlyTakes) return { write, stored, before, after: undefined };
       const after = change.update.apply(before ?? write.keyItem);
       checkIndexKeys(table, after);
       if (itemSize(after) > largestItem) throw validation("Item size to update has exceeded the maximum allowed size");

@@ -225,6 +225,7 @@ export class ConditionCompiler {
           );
         }
         const of = this.bind(operand.args[0]!);
+        if (of.kind === "size") throw this.#operandType("size", "N");
         if (of.kind === "value") {
           const type = typeOf(of.value);
           if (lengthOf(of.value) === undefined) throw this.#operandType("size", type);
@@ -258,7 +259,7 @@ export class ConditionCompiler {
       throw this.#error(`The function is not allowed to be used this way in an expression; function: ${name}`);
     }
     const first = this.bind(args[0]!);
-    if (name === "attribute_exists" || name === "attribute_not_exists" || name === "attribute_type") {
+    if (name === "attribute_exists" || name === "attribute_not_exists") {
       if (first.kind !== "path") {
         throw this.#error(`Operator or function requires a document path; operator or function: ${name}`);
       }

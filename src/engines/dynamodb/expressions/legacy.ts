@@ -233,6 +233,8 @@ export function legacyUpdate(updates: Readonly<Record<string, AttributeUpdate>>)
   }
   return {
     paths: Object.keys(updates).map((name) => [name]),
+    onlyTakes:
+      Object.keys(updates).length > 0 && Object.values(updates).every(({ Action: action }) => action === "DELETE"),
     apply(before) {
       const item: Item = { ...before };
       for (const [name, update] of Object.entries(updates)) {

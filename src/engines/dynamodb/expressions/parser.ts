@@ -143,7 +143,7 @@ class Parser {
         this.#expect("]");
       } else break;
       if (parts.length > 32) {
-        this.#note(`The document path has too many nesting elements; nesting elements: ${parts.length}`);
+        this.#note(`The document path has too many nesting levels; nesting levels: ${parts.length}`);
       }
     }
     return parts;
@@ -154,7 +154,9 @@ class Parser {
     this.#expect("(");
     if (!this.#isSymbol(")")) {
       for (;;) {
-        args.push(this.#deeper(() => (this.#name === "UpdateExpression" ? this.#sum() : this.#plainOperand())));
+        args.push(
+          this.#deeper(() => (this.#name === "UpdateExpression" ? this.#updateOperand() : this.#plainOperand())),
+        );
         if (!this.#isSymbol(",")) break;
         this.#at++;
       }

@@ -11,7 +11,7 @@ export interface Token {
 }
 
 /** What a name is made of; placeholders likewise. */
-const scanner = /\s*(?:([A-Za-z_][A-Za-z0-9_]*)|(#[A-Za-z0-9_]*)|(:[A-Za-z0-9_]*)|([0-9]+)|(<>|<=|>=|[\s\S]))/y;
+const scanner = /\s*(?:([A-Za-z][A-Za-z0-9_]*)|(#[A-Za-z0-9_]*)|(:[A-Za-z0-9_]*)|([0-9]+)|(<>|<=|>=|[\s\S]))/y;
 const onlySpace = /\s*$/y;
 
 /** Cuts an expression into tokens; what is no token of the language is one of a single character. */

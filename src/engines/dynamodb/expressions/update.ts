@@ -22,6 +22,8 @@ type BoundAction =
 export interface Update {
   /** Where it writes. */
   readonly paths: readonly Path[];
+  /** It only takes away: an item that is not there is not made. */
+  readonly onlyTakes: boolean;
   /** The item as the update leaves it; `item` itself stays as it is. */
   apply(item: Item): Item;
 }
@@ -70,7 +72,8 @@ export function bindUpdate(actions: readonly Action[], bindings: Bindings): Upda
   });
   const paths = bound.map(({ path }) => path);
   checkDistinct("UpdateExpression", paths);
-  return { paths, apply: (item) => applyActions(item, bound) };
+  const onlyTakes = bound.every(({ kind }) => kind === "remove" || kind === "delete");
+  return { paths, onlyTakes, apply: (item) => applyActions(item, bound) };
 }
 
 function bindOperand(operand: Operand, bindings: Bindings): Bound {

@@ -55,6 +55,7 @@ function encode(reply: object): Buffer {
   return scratch.subarray(0, at);
 }
 
+const nothing: Buffer = Buffer.alloc(0);
 /** Replies below this many bytes are not worth compressing. */
 const smallestCompressed = 1024;
 
@@ -82,8 +83,8 @@ function frame(status: number, json: Buffer, options: ReplyOptions): Buffer {
 }
 
 /** The bytes of an operation's reply. */
-export function encodeReply(reply: object, options: ReplyOptions): Buffer {
-  return frame(200, encode(reply), options);
+export function encodeReply(reply: object | undefined, options: ReplyOptions): Buffer {
+  return frame(200, reply === undefined ? nothing : encode(reply), options);
 }
 
 /** The bytes of an error. */

@@ -13,8 +13,6 @@ import { type Credentials, parseSignature, verifySignature } from "./signature.j
 /** Prefixes of `x-amz-target`: of tables and items, and of streams. */
 const services: ReadonlySet<string> = new Set(["DynamoDB_20120810", "DynamoDBStreams_20120810"]);
 const contentTypes: ReadonlySet<string> = new Set(["application/json", "application/x-amz-json-1.0"]);
-/** As AWS, which ends the text with a space. */
-const healthy = "healthy: dynamodb.us-east-1.amazonaws.com ";
 /** Bytes of a request's body. */
 const largestBody = 16 * 1024 * 1024;
 
@@ -75,7 +73,11 @@ export class Service implements HttpHandler {
     if (this.#options.credentials === undefined && (host === undefined || !isLoopback(host))) {
       return plain(403, "", request.close);
     }
-    if (method === "GET") return plain(200, healthy, request.close);
+    if (method === "GET") {
+      return request.target === "/"
+        ? plain(200, `healthy: ${headers.get("host")} `, request.close)
+        : plain(404, "", request.close);
+    }
     const contentType = (headers.get("content-type") ?? "").replace(/;.*$/, "").trim();
     if (method !== "POST" || !contentTypes.has(contentType)) {
       return plain(404, "<UnknownOperationException/>\n", request.close);

@@ -113,6 +113,10 @@ export function addNumbers(a: string, b: string, minus = false): string {
   const text = (sum < 0n ? -sum : sum).toString();
   let end = text.length;
   while (text.charCodeAt(end - 1) === 48) end--;
+  // DynamoDB says so of a result with too many digits too.
+  if (end > mostDigits) {
+    throw validation("Number overflow. Attempting to store a number with magnitude larger than supported range");
+  }
   return numberText(checked({ negative: sum < 0n, digits: text.slice(0, end), exponent: last + text.length - 1 }));
 }
 
