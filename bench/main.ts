@@ -1,16 +1,17 @@
 /**
  * `npm run bench [-- NAME …] [--quick]`: ours beside the peers, in one run, as ratios of medians over interleaved rounds.
- * Names: client, engine, start-up, load (MongoDB), and redis, of which redis-commands and so on are parts. Peers are fetched by `npm run engine` on their first use.
+ * Names: client, engine, start-up, load (MongoDB), and redis and dynamodb, of which redis-commands, dynamodb-start-up and so on are parts. Peers are fetched by `npm run engine` on their first use.
  */
 import { cpus, totalmem } from "node:os";
 import { parseArgs } from "node:util";
+import { dynamodbBench, dynamodbParts } from "./dynamodb/run.js";
 import { startServer } from "./harness/processes.js";
 import { render } from "./harness/report.js";
 import type { Comparison } from "./harness/rounds.js";
 import { renderStartUp, startUp } from "./harness/start-up.js";
 import { redisBench, redisParts } from "./redis/run.js";
 
-const names = ["client", "engine", "start-up", "load", "redis"];
+const names = ["client", "engine", "start-up", "load", "redis", "dynamodb"];
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { quick: { type: "boolean", default: false }, help: { type: "boolean", short: "h", default: false } },
@@ -72,8 +73,14 @@ for (const name of wanted) {
     default: {
       const parts = redisParts.filter((part) => name === "redis" || name === `redis-${part}`);
       for (const part of parts) await redisBench(part, values.quick, rounds);
-      if (parts.length > 0) break;
-      const all = [...names, ...redisParts.map((part) => `redis-${part}`)];
+      const others = dynamodbParts.filter((part) => name === "dynamodb" || name === `dynamodb-${part}`);
+      for (const part of others) await dynamodbBench(part, values.quick, rounds);
+      if (parts.length + others.length > 0) break;
+      const all = [
+        ...names,
+        ...redisParts.map((part) => `redis-${part}`),
+        ...dynamodbParts.map((part) => `dynamodb-${part}`),
+      ];
       console.error(`there is no benchmark "${name}": ${all.join(", ")}`);
       process.exitCode = 2;
     }

@@ -58,6 +58,11 @@ export interface EngineOptions {
   readonly intercept?: Intercept;
   /** What the engine has to say: repairs of its data, a disk that fails. By default warnings are the process' own. */
   readonly log?: EngineLog;
+  /**
+   * DynamoDB alone: throttle as AWS does, by what a table was given a second with its burst, and at 3,000 read and 1,000
+   * write units a second for each partition. Default: no limits.
+   */
+  readonly throughput?: boolean;
 }
 
 /** A running embedded engine. */

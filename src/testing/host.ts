@@ -16,6 +16,8 @@ export interface EngineStart {
   readonly dataDir?: string;
   /** Ask for these credentials. */
   readonly auth?: { readonly user: string; readonly password: string };
+  /** DynamoDB alone: throttle tables and partitions as AWS does. Default: no limits. */
+  readonly throughput?: boolean;
 }
 
 /** Which engines are started, how, and what they share. */
@@ -66,6 +68,9 @@ export class EngineHost implements Control {
     try {
       for (const name of names) {
         const start = options[name];
+        if (name !== "dynamodb" && typeof start === "object" && start.throughput !== undefined) {
+          throw new KeyfoldError("INPUT_INVALID", `throughput is an option of dynamodb, and ${name} has none.`);
+        }
         const engineOptions: EngineOptions = {
           ...(typeof start === "object" ? start : {}),
           clock,

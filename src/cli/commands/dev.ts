@@ -23,6 +23,7 @@ export function devCommand(outcome: Outcome): Command {
     .option("--auth <user:password>", "ask clients for these credentials")
     .option("--data <dir>", "keep the data in this folder (default: in memory, gone at the end)")
     .option("--env", "print the variables that drivers read, as lines for a shell or an .env file")
+    .option("--throughput", "throttle DynamoDB's tables and partitions as AWS does")
     .addOption(jsonOption("print one line of JSON, engine to URL, when all of them accept connections"));
   for (const name of engineNames) {
     command.addOption(
@@ -94,6 +95,7 @@ function devOptions(words: readonly string[], options: Record<string, unknown>, 
     auth: auth === undefined ? undefined : { user: auth.slice(0, colon), password: auth.slice(colon + 1) },
     data: options["data"] as string | undefined,
     env: options["env"] === true,
+    throughput: options["throughput"] === true,
     json: options["json"] === true,
     command: words,
   };

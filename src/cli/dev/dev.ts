@@ -16,6 +16,8 @@ export interface DevOptions {
   readonly auth: { readonly user: string; readonly password: string } | undefined;
   readonly data: string | undefined;
   readonly env: boolean;
+  /** Throttle DynamoDB's tables as AWS does. */
+  readonly throughput: boolean;
   readonly json: boolean;
   /** Run this with the engines, and end with it. */
   readonly command: readonly string[];
@@ -61,6 +63,7 @@ export async function startOne(name: EngineName, start: EngineStarter, options: 
     port,
     ...(options.data === undefined ? {} : { dataDir: join(resolve(options.data), name) }),
     ...(options.auth === undefined ? {} : { auth: options.auth }),
+    ...(name === "dynamodb" && options.throughput ? { throughput: true } : {}),
     log: (level, message) => {
       if (level === "notice" || level === "warning") note(`${name}: ${message}`);
     },

@@ -10,15 +10,6 @@ import { Housekeeping } from "./data/housekeeping.js";
 import { Throttle } from "./data/throttle.js";
 import { Service } from "./protocol/service.js";
 
-/** What the embedded DynamoDB engine is started with. */
-export interface DynamodbOptions extends EngineOptions {
-  /**
-   * Throttle as AWS does: what a table was given a second with its burst, and 3,000 read and 1,000 write units a second
-   * for each partition. Default: no limits.
-   */
-  readonly throughput?: boolean;
-}
-
 /** The embedded DynamoDB engine, with what only its tests need. */
 export interface RunningDynamodb extends RunningEngine {
   /** Deletes items whose time is over now; tells how many. It also happens by itself, a second after they expire. */
@@ -38,7 +29,7 @@ export interface RunningDynamodb extends RunningEngine {
  * await engine.close();
  * ```
  */
-export async function startDynamodb(options: DynamodbOptions = {}): Promise<RunningDynamodb> {
+export async function startDynamodb(options: EngineOptions = {}): Promise<RunningDynamodb> {
   const clock = options.clock ?? { now: () => Date.now() };
   const store = await openStore(options.dataDir);
   const catalog = new Catalog(store, () => clock.now());

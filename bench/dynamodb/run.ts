@@ -1,0 +1,45 @@
+import { render, renderRates } from "../harness/report.js";
+import type { Comparison, RoundsOptions } from "../harness/rounds.js";
+import { renderStartUp, startUp } from "../harness/start-up.js";
+import { engineComparisons } from "./engine.js";
+import { largeTableComparison } from "./large-table.js";
+import { ping, startEmbedded, startPeer } from "./servers.js";
+
+/** The parts of `npm run bench -- dynamodb`. */
+export const dynamodbParts = ["dynalite", "moto", "start-up", "large"] as const;
+
+const showRates = (comparison: Comparison): void => console.log(renderRates(comparison));
+
+export async function dynamodbBench(
+  part: (typeof dynamodbParts)[number],
+  quick: boolean,
+  rounds: RoundsOptions,
+): Promise<void> {
+  switch (part) {
+    case "dynalite":
+    case "moto": {
+      const servers = [await startEmbedded(), await startPeer(part)];
+      const goal = part === "moto" ? "≥ 20 ×" : "≥ 3 ×";
+      const own = part === "moto" ? { rounds: Math.min(rounds.rounds ?? 3, 3), warmup: 1 } : rounds;
+      await engineComparisons(servers, goal, showRates, { ...own, scale: part === "moto" ? 0.1 : quick ? 0.3 : 1 });
+      await Promise.all(servers.map((server) => server.stop()));
+      break;
+    }
+    case "start-up": {
+      const figures = await startUp(startEmbedded, ping, quick ? 5 : 15);
+      const title = "start to first answer, DynamoDB engine";
+      console.log(renderStartUp(title, "≤ 120 ms beyond node, ≤ 80 MB idle", figures));
+      break;
+    }
+    case "large": {
+      const { comparison, startMs } = await largeTableComparison(quick ? 200_000 : 10_000_000, rounds);
+      console.log(render(comparison));
+      console.log(`  start of the process to the first query answered: ${startMs.toFixed(0)} ms\n`);
+      break;
+    }
+    default: {
+      const never: never = part;
+      throw new Error(String(never));
+    }
+  }
+}

@@ -1,0 +1,6 @@
+import { it } from "vitest";
+import { proveIndexes } from "./indexes-proof.js";
+
+const seed = Number(process.env["KEYFOLD_SEED"] ?? Date.now() % 1_000_000);
+
+it(`keeps every index as an oracle says over 4,000 writes (seed ${seed})`, () => proveIndexes(4_000, seed));
