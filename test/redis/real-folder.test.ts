@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import type { RunningEngine } from "../../src/engines/engine.js";
 import { startRedis } from "../../src/engines/redis/server.js";
+import { contents as dataOf } from "./contents.js";
 import { RandomCommands } from "./random-commands.js";
 import { RespClient, type WireReply } from "./resp-client.js";
 
@@ -59,50 +60,9 @@ async function fill(client: RespClient, seed: number): Promise<void> {
   ]);
 }
 
-/** All data as a server shows it to a client. */
+/** All data and what the function answers. */
 async function contents(client: RespClient): Promise<Record<string, WireReply>> {
-  const out: Record<string, WireReply> = {};
-  for (const db of ["0", "5"]) {
-    await client.send("SELECT", db);
-    const keys = ((await client.send("KEYS", "*")) as WireReply[]).slice(1).map((key) => String(key).slice(1));
-    for (const key of keys.sort()) {
-      const type = String(await client.send("TYPE", key)).slice(1);
-      const ask: Record<string, readonly string[]> = {
-        string: ["GET", key],
-        list: ["LRANGE", key, "0", "-1"],
-        set: ["SORT", key, "ALPHA"],
-        zset: ["ZRANGE", key, "0", "-1", "WITHSCORES"],
-        hash: ["HGETALL", key],
-        stream: ["XRANGE", key, "-", "+"],
-      };
-      let value = await client.send(...ask[type]!);
-      if (type === "hash") {
-        const flat = (value as WireReply[]).slice(1);
-        value = flat.flatMap((field, i) => (i % 2 === 0 ? [`${String(field)} ${String(flat[i + 1])}`] : [])).sort();
-      }
-      // Redis 7.0 shows 17 digits of a score.
-      if (type === "zset") {
-        value = (value as WireReply[])
-          .slice(1)
-          .map((one, i) => (i % 2 === 1 ? `$${Number(String(one).slice(1))}` : one));
-      }
-      out[`${db} ${key} ${type}`] = [value, await client.send("PEXPIRETIME", key)];
-      if (type === "stream") {
-        const groups = (await client.send("XINFO", "GROUPS", key)) as WireReply[];
-        out[`${db} ${key} groups`] = groups;
-        for (const group of groups.slice(1) as WireReply[][]) {
-          const name = String(group[group.indexOf("$name") + 1]).slice(1);
-          const pending = await client.send("XPENDING", key, name, "-", "+", "1000");
-          // How long ago an entry was handed out depends on when it is asked.
-          out[`${db} ${key} pending ${name}`] = (pending as WireReply[])
-            .slice(1)
-            .map((one) => (one as WireReply[]).filter((_, i) => i !== 3));
-        }
-      }
-    }
-  }
-  out["function"] = await client.send("FCALL", "f", "0");
-  return out;
+  return { ...(await dataOf(client, ["0", "5"])), function: await client.send("FCALL", "f", "0") };
 }
 
 async function asking<T>(server: { readonly port: number }, work: (client: RespClient) => Promise<T>): Promise<T> {

@@ -252,7 +252,7 @@ function admit(server: RedisServer, client: Client, command: Command, args: stri
   if (server.config.maxmemory !== 0) {
     const fits = makeRoom(server);
     server.tracking.flushPending();
-    if (!fits && (flags & FLAG_DENYOOM || (queue !== undefined && !immediate.has(command.name)))) {
+    if (!fits && (flags & FLAG_DENYOOM || (queue !== undefined && !immediate.has(command.fullName)))) {
       reject(client, command, OUT_OF_MEMORY);
       return;
     }
@@ -272,7 +272,7 @@ function admit(server: RedisServer, client: Client, command: Command, args: stri
     reject(client, command, busyError(server.busy));
     return;
   }
-  if (client.resp === 2 && client.subscribed && !whileSubscribed.has(command.name)) {
+  if (client.resp === 2 && client.subscribed && !whileSubscribed.has(command.fullName)) {
     const text = `Can't execute '${command.fullName}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`;
     reject(client, command, err(text));
     return;
@@ -290,7 +290,7 @@ function admit(server: RedisServer, client: Client, command: Command, args: stri
     });
     return;
   }
-  if (queue !== undefined && !immediate.has(command.name)) {
+  if (queue !== undefined && !immediate.has(command.fullName)) {
     // A transaction that can no longer be run needs no memory for its commands.
     if (!client.queueFailed && !client.watchFailed) queue.push({ command, args });
     client.queueFlags |= flags;
@@ -401,13 +401,13 @@ export function call(server: RedisServer, client: Client, command: Command, args
   const changed = server.dirty !== dirty;
   if (server.propagator !== undefined) server.propagateCommand(client, command, args, db, changed);
   server.current = outer;
-  if (client.blocked !== undefined) return reply;
-  count(server, client, command, args, reply, microseconds);
-  // A read-only script is no read by itself: its calls are.
+  // A script's keys are those that its commands read; whoever begins to wait has read its keys, too.
   if (command.flags & FLAG_READONLY && command.group !== "scripting") {
     const reader = outer ?? client;
     if (reader.tracking !== undefined && !reader.tracking.broadcast) rememberKeys(server, reader, command, args);
   }
+  if (client.blocked !== undefined) return reply;
+  count(server, client, command, args, reply, microseconds);
   return reply;
 }
 

@@ -85,6 +85,13 @@ function run(c: Client, a: string[], readOnly: boolean): Reply {
   return store(c, target, out);
 }
 
+/** A weight as C reads it: up to a zero byte, white space before it left out, nothing at all for 0. */
+function weight(text: string): number {
+  const zero = text.indexOf("\0");
+  const whole = zero < 0 ? text : text.slice(0, zero);
+  return whole === "" ? 0 : parseDouble(whole.replace(/^[ \t-\r]+/, ""));
+}
+
 function sorted(c: Client, elements: string[], by: string | undefined, alpha: boolean, descending: boolean): string[] {
   const sign = descending ? -1 : 1;
   if (alpha) {
@@ -99,7 +106,7 @@ function sorted(c: Client, elements: string[], by: string | undefined, alpha: bo
   }
   const keyed = elements.map((element) => {
     const text = by === undefined ? element : byPattern(c, by, element);
-    const key = text === undefined ? 0 : parseDouble(text);
+    const key = text === undefined ? 0 : weight(text);
     if (Number.isNaN(key)) throw err("One or more scores can't be converted into double");
     return { element, key };
   });

@@ -52,12 +52,11 @@ export function xgroupCreate(c: Client, a: string[]): Reply {
   const id = a[4] === "$" ? (stream?.lastId ?? zeroId) : strictId(a[4]!);
   if (stream === undefined) {
     stream = new StreamData();
-    db.add(key, TYPE_STREAM, stream);
+    db.changed(key, c, db.add(key, TYPE_STREAM, stream));
   }
   if (stream.groups.has(a[3]!)) return new ErrorReply("BUSYGROUP Consumer Group name already exists");
   stream.groups.set(a[3]!, new Group(a[3]!, id, read));
   if (a[4] === "$") c.rewrite(...a.slice(0, 4), formatId(id), ...a.slice(5));
-  db.changed(key, c);
   server.dirty++;
   server.notify(NOTIFY_STREAM, "xgroup-create", key, db);
   return OK;

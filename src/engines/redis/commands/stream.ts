@@ -275,7 +275,6 @@ export function xsetid(c: Client, a: string[]): Reply {
   stream.lastId = id;
   if (added !== undefined) stream.entriesAdded = added;
   if (deleted !== undefined && compareIds(deleted, zeroId) !== 0) stream.maxDeletedId = deleted;
-  db.changed(a[1]!, c);
   server.dirty++;
   server.notify(NOTIFY_STREAM, "xsetid", a[1]!, db);
   return OK;
