@@ -153,8 +153,8 @@ class Side {
     if (resp === 3) await client.send("HELLO", "3");
     if (resp === 3 && tracking) await client.send("CLIENT", "TRACKING", "ON");
     await listener.send("HELLO", "3");
-    listener.subscribe("PSUBSCRIBE", "__key*__:*", "c*");
-    await listener.send("PING");
+    await listener.send("PSUBSCRIBE", "__key*__:*");
+    await listener.send("PSUBSCRIBE", "c*");
     listener.pushes.length = 0;
     return side;
   }

@@ -43,6 +43,9 @@ function read(text: string, at: number): [WireReply, number] {
   }
 }
 
+/** Pushes that answer no request; a subscription's confirmation does. */
+const messages = new Set(["$message", "$pmessage", "$smessage", "$invalidate"]);
+
 /** A connection that sends requests as they are and gives replies as they come. */
 export class RespClient {
   /** RESP3's push messages, which answer nothing. */
@@ -60,7 +63,7 @@ export class RespClient {
         while (at < this.#buffer.length) {
           const [reply, next] = read(this.#buffer, at);
           at = next;
-          if (Array.isArray(reply) && reply[0] === ">") this.pushes.push(reply);
+          if (Array.isArray(reply) && reply[0] === ">" && messages.has(String(reply[1]))) this.pushes.push(reply);
           else this.#waiting.shift()?.resolve(reply);
         }
       } catch (error) {
@@ -98,13 +101,6 @@ export class RespClient {
       timer = setTimeout(() => reject(new Error(`no reply within 5 s to one of ${JSON.stringify(requests)}`)), 5000);
     });
     return Promise.race([Promise.all(replies), late]).finally(() => clearTimeout(timer));
-  }
-
-  /** Sends requests that are answered by push messages alone: subscriptions of a RESP3 connection. */
-  async subscribe(...args: string[]): Promise<void> {
-    void this.pipeline([args, ["PING"]]).catch(() => {});
-    // One of the two gets the answer to PING.
-    this.#waiting.pop();
   }
 
   async send(...args: string[]): Promise<WireReply> {
