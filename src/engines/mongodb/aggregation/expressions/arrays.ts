@@ -2,27 +2,10 @@ import { compareValues, equalValues, bsonTypeName as typeNameOf } from "../../bs
 import { Doc, int32 } from "../../bson/doc.js";
 import { isNumber, toDouble } from "../../bson/numbers.js";
 import type { Value } from "../../bson/values.js";
-import { type MongoError, mongoError } from "../../errors.js";
-import { toInt32, toInt64 } from "../numeric.js";
+import { mongoError } from "../../errors.js";
+import { toInt32 } from "../numeric.js";
 import { showDouble, showValue } from "../show.js";
-import { stableOrder } from "../sort-keys.js";
-import {
-  binary,
-  checkVariableName,
-  type Expression,
-  type ExpressionOperator,
-  isNullish,
-  isTrue,
-  namedArguments,
-  operator,
-  pure,
-  type Result,
-  ranged,
-  type Scope,
-  unary,
-  unfolded,
-  variadic,
-} from "./expression.js";
+import { binary, type ExpressionOperator, isNullish, type Result, ranged, unary, variadic } from "./expression.js";
 
 /** What one expression may build in memory before it is refused. */
 export const memoryLimitBytes = 100 * 1024 * 1024;
@@ -294,306 +277,18 @@ function isIn(value: Result, array: Result): Result {
   return value !== undefined && array.some((each) => equalValues(each, value));
 }
 
-/** Compiles `{ input, as?, in | cond }` of `$map` and `$filter`: the variable is the element. */
-function elementScope(scope: Scope, as: Value | undefined): { scope: Scope; slot: number } {
-  let name = "this";
-  if (as !== undefined) {
-    name = typeof as === "string" ? as : "";
-    checkVariableName(name);
-  }
-  const bound = scope.bind(name);
-  return { scope: bound.scope, slot: bound.slots[0]! };
-}
-
-const map = operator("$map", "Applies an expression to each element of an array.", (argument, scope) => {
-  const given = namedArguments(
-    argument,
-    {
-      notAnObject: () => mongoError(16878, "$map only supports an object as its argument"),
-      unknown: (name) => mongoError(16879, `Unrecognized parameter to $map: ${name}`),
-    },
-    ["input", "as", "in"],
-  );
-  if (!given.has("input")) throw mongoError(16880, "Missing 'input' parameter to $map");
-  if (!given.has("in")) throw mongoError(16882, "Missing 'in' parameter to $map");
-  const input = scope.compile(given.get("input")!);
-  const element = elementScope(scope, given.get("as"));
-  const body = element.scope.compile(given.get("in")!);
-  return {
-    evaluate: (root, vars) => {
-      const array = input.evaluate(root, vars);
-      if (isNullish(array)) return null;
-      if (!Array.isArray(array)) throw mongoError(16883, `input to $map must be an array not ${typeNameOf(array)}`);
-      const result: Value[] = [];
-      for (const each of array) {
-        vars.slots[element.slot] = each;
-        result.push(body.evaluate(root, vars) ?? null);
-      }
-      return result;
-    },
-  };
-});
-
-const filter = operator("$filter", "Selects the elements of an array that meet a condition.", (argument, scope) => {
-  const given = namedArguments(
-    argument,
-    {
-      notAnObject: () => mongoError(28646, "$filter only supports an object as its argument"),
-      unknown: (name) => mongoError(28647, `Unrecognized parameter to $filter: ${name}`),
-    },
-    ["input", "as", "cond", "limit"],
-  );
-  if (!given.has("input")) throw mongoError(28648, "Missing 'input' parameter to $filter");
-  if (!given.has("cond")) throw mongoError(28650, "Missing 'cond' parameter to $filter");
-  const input = scope.compile(given.get("input")!);
-  const element = elementScope(scope, given.get("as"));
-  const condition = element.scope.compile(given.get("cond")!);
-  const limit = given.has("limit") ? scope.compile(given.get("limit")!) : undefined;
-  return {
-    evaluate: (root, vars) => {
-      const array = input.evaluate(root, vars);
-      if (isNullish(array)) return null;
-      if (!Array.isArray(array)) throw mongoError(28651, `input to $filter must be an array not ${typeNameOf(array)}`);
-      let most = array.length;
-      const given = limit?.evaluate(root, vars);
-      if (!isNullish(given)) {
-        const wanted = isNumber(given) ? toInt32(given) : undefined;
-        if (wanted === undefined) {
-          throw mongoError(
-            327391,
-            `$filter: limit must be represented as a 32-bit integral value: ${showValue(given)}`,
-          );
-        }
-        if (wanted < 1) throw mongoError(327392, `$filter: limit must be greater than 0: ${wanted}`);
-        most = wanted;
-      }
-      const result: Value[] = [];
-      for (const each of array) {
-        vars.slots[element.slot] = each;
-        if (!isTrue(condition.evaluate(root, vars))) continue;
-        result.push(each);
-        if (result.length === most) break;
-      }
-      return result;
-    },
-  };
-});
-
-const reduce = operator("$reduce", "Folds an array into one value.", (argument, scope) => {
-  const given = namedArguments(
-    argument,
-    {
-      notAnObject: (value) =>
-        mongoError(40075, `$reduce requires an object as an argument, found: ${typeNameOf(value)}`),
-      unknown: (name) => mongoError(40076, `$reduce found an unknown argument: ${name}`),
-    },
-    ["input", "initialValue", "in"],
-  );
-  if (!given.has("input")) throw mongoError(40077, "$reduce requires 'input' to be specified");
-  if (!given.has("initialValue")) throw mongoError(40078, "$reduce requires 'initialValue' to be specified");
-  if (!given.has("in")) throw mongoError(40079, "$reduce requires 'in' to be specified");
-  const input = scope.compile(given.get("input")!);
-  const initial = scope.compile(given.get("initialValue")!);
-  const bound = scope.bind("this", "value");
-  const [thisSlot, valueSlot] = bound.slots as [number, number];
-  const body = bound.scope.compile(given.get("in")!);
-  return {
-    evaluate: (root, vars) => {
-      const array = input.evaluate(root, vars);
-      if (isNullish(array)) return null;
-      if (!Array.isArray(array)) {
-        throw mongoError(40080, `$reduce requires that 'input' be an array, found: ${showValue(array)}`);
-      }
-      let accumulated = initial.evaluate(root, vars);
-      for (const each of array) {
-        vars.slots[thisSlot] = each;
-        vars.slots[valueSlot] = accumulated;
-        accumulated = body.evaluate(root, vars);
-      }
-      return accumulated;
-    },
-  };
-});
-
-const zip = operator("$zip", "Merges arrays element by element.", (argument, scope) => {
-  const given = namedArguments(
-    argument,
-    {
-      notAnObject: (value) =>
-        mongoError(34460, `$zip only supports an object as an argument, found ${typeNameOf(value)}`),
-      unknown: (name) => mongoError(34464, `$zip found an unknown argument: ${name}`),
-    },
-    ["inputs", "useLongestLength", "defaults"],
-  );
-  const inputsValue = given.get("inputs");
-  if (inputsValue !== undefined && !Array.isArray(inputsValue)) {
-    throw mongoError(34461, `inputs must be an array of expressions, found ${typeNameOf(inputsValue)}`);
-  }
-  const defaultsValue = given.get("defaults");
-  if (defaultsValue !== undefined && !Array.isArray(defaultsValue)) {
-    throw mongoError(34462, `defaults must be an array of expressions, found ${typeNameOf(defaultsValue)}`);
-  }
-  const longest = given.get("useLongestLength") ?? false;
-  if (typeof longest !== "boolean") {
-    throw mongoError(34463, `useLongestLength must be a bool, found ${typeNameOf(longest)}`);
-  }
-  const inputs = (inputsValue ?? []).map((each) => scope.compile(each));
-  const defaults = (defaultsValue ?? []).map((each) => scope.compile(each));
-  if (inputs.length === 0) throw mongoError(34465, "$zip requires at least one input array");
-  if (defaults.length > 0) {
-    if (!longest) throw mongoError(34466, "cannot specify defaults unless useLongestLength is true");
-    if (defaults.length !== inputs.length) throw mongoError(34467, "defaults and inputs must have the same length");
-  }
-  return pure(scope, [...inputs, ...defaults], (root, vars) => {
-    const arrays: Value[][] = [];
-    for (const each of inputs) {
-      const value = each.evaluate(root, vars);
-      if (isNullish(value)) return null;
-      if (!Array.isArray(value)) {
-        throw mongoError(34468, `$zip found a non-array expression in input: ${showValue(value)}`);
-      }
-      arrays.push(value);
-    }
-    const fill = defaults.map((each) => each.evaluate(root, vars) ?? null);
-    const lengths = arrays.map((each) => each.length);
-    const length = longest ? Math.max(...lengths) : Math.min(...lengths);
-    return Array.from({ length }, (_, row) => arrays.map((each, i) => each[row] ?? fill[i] ?? null));
-  });
-});
-
-const sortArray = operator("$sortArray", "Sorts the elements of an array.", (argument, scope) => {
-  const given = namedArguments(
-    argument,
-    {
-      notAnObject: (value) =>
-        mongoError(2942500, `$sortArray requires an object as an argument, found: ${typeNameOf(value)}`),
-      unknown: (name) => mongoError(2942501, `$sortArray found an unknown argument: ${name}`),
-    },
-    ["input", "sortBy"],
-  );
-  if (!given.has("input")) throw mongoError(2942502, "$sortArray requires 'input' to be specified");
-  const sortBy = given.get("sortBy");
-  if (sortBy === undefined) throw mongoError(2942503, "$sortArray requires 'sortBy' to be specified");
-  const order = elementOrder(sortBy);
-  const input = scope.compile(given.get("input")!);
-  return unfolded((root, vars) => {
-    const array = input.evaluate(root, vars);
-    if (isNullish(array)) return null;
-    if (!Array.isArray(array)) {
-      throw mongoError(
-        2942504,
-        `The input argument to $sortArray must be an array, but was of type: ${typeNameOf(array)}`,
-      );
-    }
-    return order(array);
-  });
-});
-
-function elementOrder(sortBy: Value): (array: readonly Value[]) => Value[] {
-  if (sortBy instanceof Doc) {
-    if (sortBy.isEmpty) {
-      throw mongoError(2942505, "BadValue: The sort pattern is empty when it should be a set of fields.");
-    }
-    for (const [, value] of sortBy) {
-      const direction = isNumber(value) ? toDouble(value) : Number.NaN;
-      if (direction !== 1 && direction !== -1) {
-        throw mongoError(2942505, "BadValue: The sort element value must be either 1 or -1");
-      }
-    }
-    const { keyOf, compare } = stableOrder(sortBy);
-    const none = new Doc();
-    return (array) =>
-      array
-        .map((item: Value, order) => ({ item, order, keys: keyOf(item instanceof Doc ? item : none) }))
-        .sort(compare)
-        .map((each) => each.item as Value);
-  }
-  if (isNumber(sortBy)) {
-    const direction = toDouble(sortBy);
-    if (direction === 1) return (array) => array.slice().sort(compareValues);
-    if (direction === -1) return (array) => array.slice().sort((a, b) => compareValues(b, a));
-    throw mongoError(2942506, "The $sort element value must be either 1 or -1");
-  }
-  throw mongoError(
-    2942507,
-    "The $sort is invalid: use 1/-1 to sort the whole element, or {field:1/-1} to sort embedded fields",
-  );
-}
-
-/** Reads the `n` of `$firstN` and its kind. */
-export function readCount(value: Result): number {
-  if (!isNumber(value)) {
-    throw mongoError(5787902, `Value for 'n' must be of integral type, but found ${showValue(value)}`);
-  }
-  const n = toInt64(value);
-  if (n === undefined) {
-    throw mongoError(5787903, `Value for 'n' must be of integral type, but found ${showValue(value)}`);
-  }
-  if (n <= 0n) throw mongoError(5787908, `'n' must be greater than 0, found ${n}`);
-  return Number(n);
-}
-
-/** The arguments of `$firstN` and its kind, as expressions and as accumulators. */
-export function countAndInput(name: string, argument: Value): { n: Value; input: Value } {
-  const given = namedArguments(
-    argument,
-    {
-      notAnObject: (value): MongoError =>
-        mongoError(5787801, `specification must be an object; found ${name}: ${showValue(value)}`),
-      unknown: (each) => mongoError(5787901, `Unknown argument for 'n' operator: ${each}`),
-    },
-    ["n", "input"],
-  );
-  const n = given.get("n");
-  if (n === undefined) throw mongoError(5787906, "Missing value for 'n'");
-  const input = given.get("input");
-  if (input === undefined) throw mongoError(5787907, "Missing value for 'input'");
-  return { n, input };
-}
-
-function several(name: string, summary: string, run: (array: Value[], n: number) => Value[]): ExpressionOperator {
-  return operator(name, summary, (argument, scope) => {
-    const given = countAndInput(name, argument);
-    // Its parts are not computed beforehand either.
-    const n: Expression = scope.withoutDeferred(() => scope.compile(given.n));
-    const input = scope.withoutDeferred(() => scope.compile(given.input));
-    return unfolded((root, vars) => {
-      const count = readCount(n.evaluate(root, vars));
-      const array = input.evaluate(root, vars);
-      if (!Array.isArray(array)) throw mongoError(5788200, "Input must be an array");
-      return run(array, count);
-    });
-  });
-}
-
-function extremes(array: Value[], n: number, order: (a: Value, b: Value) => number): Value[] {
-  return array
-    .filter((each) => !isNullish(each))
-    .sort(order)
-    .slice(0, n);
-}
-
 /** The operators on arrays. */
 export const arrayOperators: readonly ExpressionOperator[] = [
   binary("$arrayElemAt", "The element of an array at an index; a negative index counts from the end.", arrayElemAt),
   unary("$arrayToObject", "Turns an array of key-value pairs into a document.", arrayToObject),
   variadic("$concatArrays", "Joins arrays.", concatArrays),
-  filter,
   unary("$first", "The first element of an array.", (array) => elementAt("$first", array, 0)),
-  several("$firstN", "The first n elements of an array.", (array, n) => array.slice(0, n)),
   binary("$in", "Whether a value is in an array.", isIn),
   indexOfArrayOperator,
   unary("$isArray", "Whether a value is an array.", (value) => Array.isArray(value)),
   unary("$last", "The last element of an array.", (array) => elementAt("$last", array, -1)),
-  several("$lastN", "The last n elements of an array.", (array, n) => array.slice(-n)),
-  map,
-  several("$maxN", "The n largest elements of an array.", (array, n) =>
-    extremes(array, n, (a, b) => compareValues(b, a)),
-  ),
-  several("$minN", "The n smallest elements of an array.", (array, n) => extremes(array, n, compareValues)),
   unary("$objectToArray", "Turns a document into an array of key-value pairs.", objectToArray),
   ranged("$range", "A sequence of integers.", 2, 3, range),
-  reduce,
   unary("$reverseArray", "The elements of an array in reverse.", reverseArray),
   unary("$size", "The number of elements of an array.", (array) => {
     if (!Array.isArray(array)) {
@@ -602,6 +297,4 @@ export const arrayOperators: readonly ExpressionOperator[] = [
     return int32(array.length);
   }),
   ranged("$slice", "A part of an array.", 2, 3, slice),
-  sortArray,
-  zip,
 ];

@@ -1,5 +1,8 @@
 import { arithmeticOperators } from "./arithmetic.js";
+import { arrayElementOperators } from "./array-elements.js";
+import { arrayOrderOperators } from "./array-order.js";
 import { arrayOperators } from "./arrays.js";
+import { dateArithmeticOperators } from "./date-arithmetic.js";
 import { dateOperators } from "./dates.js";
 import { type ExpressionOperator, unsupported } from "./expression.js";
 import { logicOperators } from "./logic.js";
@@ -15,7 +18,10 @@ import { typeOperators } from "./types.js";
 export const expressionOperators: readonly ExpressionOperator[] = [
   ...arithmeticOperators,
   ...arrayOperators,
+  ...arrayElementOperators,
+  ...arrayOrderOperators,
   ...dateOperators,
+  ...dateArithmeticOperators,
   ...logicOperators,
   ...objectOperators,
   ...percentileOperators,

@@ -15,7 +15,8 @@ import { formatDate } from "../dates/format.js";
 import { utc } from "../dates/time-zone.js";
 import { toInt32 } from "../numeric.js";
 import { doubleText, showDouble, showValue } from "../show.js";
-import { dateFromText, dateOf } from "./dates.js";
+import { dateOf } from "./date-arguments.js";
+import { dateFromText } from "./dates.js";
 import {
   type Expression,
   type ExpressionOperator,
