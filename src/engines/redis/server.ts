@@ -1,9 +1,10 @@
 import { createServer, type Server } from "node:net";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { KeyfoldError } from "../../internal/errors.js";
 import type { EngineOptions, RunningEngine } from "../engine.js";
 import { isLoopback } from "../net/server.js";
 import { commands } from "./commands/table.js";
+import { readSettingsFile } from "./config/file.js";
 import type { LogFiles } from "./persistence/append-log.js";
 import { Persistence } from "./persistence/persistence.js";
 import { Session } from "./protocol/session.js";
@@ -88,6 +89,9 @@ export async function openRedis(
       fix: "Give credentials (auth: { user, password }) or leave the host at 127.0.0.1.",
     });
   }
+  const dataDir = options.dataDir === undefined ? undefined : resolve(options.dataDir);
+  const settingsPath = dataDir === undefined ? undefined : join(dataDir, "redis.conf");
+  const kept = settingsPath === undefined ? undefined : readSettingsFile(settingsPath);
   const server = new RedisServer({
     clock: options.clock ?? { now: () => Date.now() },
     random: options.random ?? Math.random,
@@ -96,13 +100,15 @@ export async function openRedis(
     commands: commands(),
     log: options.log,
     settings: {
+      appendonly: dataDir === undefined ? "no" : "yes",
+      ...kept?.settings,
       bind: host,
-      dir: options.dataDir === undefined ? process.cwd() : resolve(options.dataDir),
-      appendonly: options.dataDir === undefined ? "no" : "yes",
+      dir: dataDir ?? process.cwd(),
     },
+    settingsPath,
   });
-  const persistence =
-    options.dataDir === undefined ? undefined : await Persistence.open(server, resolve(options.dataDir), files);
+  for (const [name, password] of kept?.users ?? []) if (!server.users.has(name)) server.users.set(name, password);
+  const persistence = dataDir === undefined ? undefined : await Persistence.open(server, dataDir, files);
   const listener = createServer({ noDelay: true, allowHalfOpen: false, pauseOnConnect: true }, (socket) => {
     if (server.clients.size >= server.config.maxclients) {
       server.stats.rejectedConnections++;

@@ -4,6 +4,7 @@ import { Blocking } from "./blocking/blocking.js";
 import type { Client } from "./client.js";
 import { type Command, FLAG_WRITE } from "./commands/spec.js";
 import { Config } from "./config/config.js";
+import { writeSettingsFile } from "./config/file.js";
 import { Database, NOTIFY_KEYEVENT, NOTIFY_KEYSPACE } from "./data/database.js";
 import type { Entry } from "./data/entry.js";
 import { isLfu, lfuInitial, lfuTouch, makeRoom } from "./data/eviction.js";
@@ -23,6 +24,8 @@ export interface ServerOptions {
   readonly auth: { readonly user: string; readonly password: string } | undefined;
   readonly commands: ReadonlyMap<string, Command>;
   readonly settings: Readonly<Record<string, string>>;
+  /** Where CONFIG REWRITE writes the settings; undefined when there is no such place. */
+  readonly settingsPath?: string | undefined;
   /** Where messages go; by default warnings become warnings of the process. */
   readonly log?: EngineLog | undefined;
 }
@@ -138,6 +141,8 @@ export class RedisServer {
   /** Asked to shut down: set by the engine. */
   onShutdown: (() => void) | undefined;
   readonly #log: EngineLog | undefined;
+  readonly #settingsPath: string | undefined;
+  readonly #given: { readonly user: string; readonly password: string } | undefined;
   #nextClientId = 1;
   #flush: Client[] = [];
   #changes: Change[] = [];
@@ -150,6 +155,8 @@ export class RedisServer {
     this.random = options.random;
     this.intercept = options.intercept;
     this.#log = options.log;
+    this.#settingsPath = options.settingsPath;
+    this.#given = options.auth;
     this.commands = options.commands;
     for (const [name, command] of this.commands) {
       this.spelt.set(name, command);
@@ -237,6 +244,15 @@ export class RedisServer {
 
   get lfu(): boolean {
     return this.#lfu;
+  }
+
+  /** Writes the settings and users to their file; false when there is none. */
+  rewriteSettings(): boolean {
+    if (this.#settingsPath === undefined) return false;
+    // Credentials that the start was given are the start's business.
+    const users = new Map([...this.users].filter(([name]) => name !== this.#given?.user));
+    writeSettingsFile(this.#settingsPath, this.config, users, this.#given?.password ?? "");
+    return true;
   }
 
   /** Says something to whoever keeps the log, when it is loud enough for the setting `loglevel`. */

@@ -62,7 +62,7 @@ export function supportPage(): string {
     "## A folder of data",
     "With `--data` (`dataDir`) every change is kept in Redis' own append-only format: `appendonlydir/` with a base, increments and their manifest.",
     [
-      "- **When it is kept.** `appendfsync` is `everysec`, as in Redis; CONFIG SET changes it until the end. A reply leaves only after its change was handed to the system, so a killed process loses nothing; with `always` only after it is on the disk, all changes of one turn in one sync. What a machine that loses its power may lose with `everysec` is the last second.",
+      "- **When it is kept.** `appendfsync` is `everysec`, as in Redis; CONFIG SET changes it until the end, and CONFIG REWRITE for good. A reply leaves only after its change was handed to the system, so a killed process loses nothing; with `always` only after it is on the disk, all changes of one turn in one sync. What a machine that loses its power may lose with `everysec` is the last second.",
       "- **Rewriting.** BGREWRITEAOF, and growth by itself (`auto-aof-rewrite-percentage`, `auto-aof-rewrite-min-size`), write a new base beside the clients, in pieces of a millisecond. A key is written in one piece: a very large one holds the others for as long as DUMP of it does.",
       '- **Snapshots.** SAVE, BGSAVE and save points (`CONFIG SET save "60 1"`) write `dump.rdb`, which is read where there is no log.',
       "- `CONFIG SET appendonly no` ends the log, `yes` begins it anew. Where the folder holds a log, the next start reads it, as in Redis.",
@@ -70,6 +70,7 @@ export function supportPage(): string {
       "- **A full disk.** Writes are refused with `MISCONF Errors writing to the AOF file: No space left on device`, reads go on, and writes too when there is room again. With `always` the connections whose changes could not be kept are closed, for their outcome is open (Redis ends its process there). After a failed sync a new base is written before writes go on.",
       "- **Real servers.** Redis 8.2, Valkey 9.1 and Redis 7.0 start from this folder (`--dir FOLDER --appendonly yes`), and the engine starts from theirs, with or without an RDB preamble; what only newer servers have (fields that expire, modules) is refused by name. `test/redis/real-folder.test.ts` carries folders to and fro.",
       "- Bases are commands, which every version reads. As with Redis' own bases of that kind, two things of streams are not in them: entries that are pending and deleted, and when a consumer was last active.",
+      "- **Settings.** `redis.conf` in the folder is read at the start: Redis' names and values, a line each. CONFIG REWRITE writes it, users included.",
       "- One engine at a time has a folder; another one is refused.",
     ].join("\n"),
     "## Scripts",

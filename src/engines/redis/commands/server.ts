@@ -150,8 +150,12 @@ export function configResetstat(c: Client): Reply {
   return OK;
 }
 
-export function configRewrite(): Reply {
-  return err("The server is running without a config file");
+export function configRewrite(c: Client): Reply {
+  try {
+    return c.server.rewriteSettings() ? OK : err("The server is running without a config file");
+  } catch (error) {
+    return err(`Rewriting config file: ${(error as Error).message}`);
+  }
 }
 
 export function configHelp(): Reply {

@@ -122,20 +122,21 @@ class Loader {
 }
 
 /**
- * Fills the server with what a folder holds: the append-only log, or where there is none a file that SAVE wrote. Tells
+ * Fills the server with what a folder holds: the append-only log, or where there is none (or it is off) a file that SAVE
+ * wrote. Tells
  * where it came from.
  *
  * @throws KeyfoldError INPUT_INVALID when the files cannot be read as a whole
  */
 export async function loadData(
   server: RedisServer,
-  folder: LogFolder,
+  folder: LogFolder | undefined,
   rdbPath: string,
 ): Promise<"log" | "snapshot" | "nothing"> {
   const loader = new Loader(server);
   server.loading = true;
   try {
-    if (!folder.exists) {
+    if (folder === undefined || !folder.exists) {
       if (!existsSync(rdbPath)) return "nothing";
       await loader.rdb(rdbPath, true);
       return "snapshot";

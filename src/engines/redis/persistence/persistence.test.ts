@@ -495,3 +495,77 @@ describe("snapshots", () => {
     expect(await client.send("CONFIG", "SET", "appendonly", "yes")).toMatch(/^-ERR CONFIG SET failed/);
   });
 });
+
+describe("settings of a folder", () => {
+  it("are written by CONFIG REWRITE and read at the next start, users too", async () => {
+    const folder = newFolder();
+    const first = await start(folder, { auth: { user: "default", password: "given" } });
+    await first.client.pipeline([
+      ["AUTH", "given"],
+      ["CONFIG", "SET", "appendfsync", "always", "maxmemory", "100mb", "save", "3600 1 60 1000"],
+      ["ACL", "SETUSER", "ada", "on", '>with "quotes"', "~*", "&*", "+@all"],
+    ]);
+    expect(await first.client.send("CONFIG", "REWRITE")).toBe("+OK");
+    await first.stop();
+    expect(readFileSync(join(folder, "redis.conf"), "latin1").split("\n").slice(1)).toEqual([
+      "appendfsync always",
+      "appendonly yes",
+      "maxmemory 104857600",
+      "save 3600 1 60 1000",
+      'user ada on ">with \\"quotes\\"" ~* &* +@all',
+      "",
+    ]);
+    const second = await start(folder);
+    expect(await second.client.send("CONFIG", "GET", "appendfsync", "maxmemory", "save", "requirepass")).toEqual([
+      "*",
+      ...["$appendfsync", "$always", "$maxmemory", "$104857600", "$save", "$3600 1 60 1000", "$requirepass", "$"],
+    ]);
+    expect(await second.client.send("AUTH", "ada", 'with "quotes"')).toBe("+OK");
+  });
+
+  it("refuses a line that is wrong, with its number", async () => {
+    const folder = newFolder();
+    writeFileSync(join(folder, "redis.conf"), "# mine\nmaxmemory 1gb\nloadmodule x.so\n");
+    await expect(start(folder)).rejects.toMatchObject({
+      code: "INPUT_INVALID",
+      message: `${join(folder, "redis.conf")}, line 3: there is no setting loadmodule here.`,
+    });
+    writeFileSync(join(folder, "redis.conf"), "maxmemory much\n");
+    await expect(start(folder)).rejects.toMatchObject({
+      message: expect.stringContaining("line 1: argument must be a memory value"),
+    });
+  });
+
+  it("can leave the log off: then snapshots are what is kept", async () => {
+    const folder = newFolder();
+    writeFileSync(join(folder, "redis.conf"), "appendonly no\n");
+    const first = await start(folder);
+    await first.client.pipeline([["SET", "a", "1"], ["SAVE"], ["SET", "b", "2"]]);
+    await first.stop();
+    expect(existsSync(join(folder, "appendonlydir"))).toBe(false);
+    const second = await start(folder);
+    expect(await second.client.send("MGET", "a", "b")).toEqual(["*", "$1", null]);
+    await second.client.send("CONFIG", "SET", "save", "3600 1");
+    await second.client.send("SET", "b", "2");
+    // With save points a close saves, as Redis' SHUTDOWN does.
+    await second.stop();
+    expect(await (await start(folder)).client.send("MGET", "a", "b")).toEqual(["*", "$1", "$2"]);
+  });
+
+  it("saves by itself when a save point is reached", async () => {
+    let time = 1_700_000_000_000;
+    const folder = newFolder();
+    const { client } = await start(folder, { clock: { now: () => time } });
+    await client.pipeline([
+      ["CONFIG", "SET", "save", "60 3"],
+      ["SET", "a", "1"],
+      ["SET", "b", "1"],
+      ["SET", "c", "1"],
+    ]);
+    expect(await field(client, "rdb_saves")).toBe("0");
+    time += 62_000;
+    for (let i = 0; i < 200 && (await field(client, "rdb_saves")) === "0"; i++)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(existsSync(join(folder, "dump.rdb"))).toBe(true);
+  });
+});

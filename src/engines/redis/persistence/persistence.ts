@@ -113,10 +113,12 @@ export class Persistence implements PersistencePort, Propagator {
 
   async #start(): Promise<void> {
     const server = this.#server;
-    const from = await loadData(server, this.#folder, this.#rdbPath);
-    this.#on = true;
-    this.#folder.deleteHistory();
-    if (from === "snapshot") {
+    this.#on = server.config.appendonly;
+    const from = await loadData(server, this.#on ? this.#folder : undefined, this.#rdbPath);
+    if (this.#on) this.#folder.deleteHistory();
+    if (!this.#on) {
+      // As in Redis: without a log what was saved last is all there is.
+    } else if (from === "snapshot") {
       // The log must hold what the snapshot does: a base is written before anything else.
       this.#beginRewrite();
       await this.#rewrite?.done;

@@ -255,7 +255,7 @@ export const serverCommands: readonly CommandEntry[] = [
         flags: "admin noscript loading stale",
         since: "2.8.0",
         summary: "Writes the settings to the configuration file.",
-        note: "there is no file to write to: Redis' answer without one",
+        note: "into `redis.conf` of the folder of data, which is read at the next start",
         run: runServer.configRewrite,
       },
       {
