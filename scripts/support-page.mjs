@@ -4,7 +4,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createJiti } from "jiti";
 
-const engines = ["mongodb", "redis", "dynamodb"];
+const engines = ["mongodb", "redis", "dynamodb", "cassandra"];
 const jiti = createJiti(import.meta.url);
 
 for (const engine of engines) {

@@ -56,7 +56,22 @@ export const engineFacts: readonly EngineFacts[] = [
       };
     },
   },
+  {
+    engine: "cassandra",
+    modelled: false,
+    driver: "cassandra-driver",
+    usualPort: 9042,
+    schemes: ["cassandra"],
+    exampleUrl: "cassandra://127.0.0.1:9042/shop?dc=datacenter1",
+    environment: (url) => ({ CASSANDRA_URL: url, ...contactPoints(url) }),
+  },
 ];
+
+/** What Cassandra's drivers and frameworks take apart: hosts and port. */
+function contactPoints(url: string): Readonly<Record<string, string>> {
+  const [, hosts = "", port = ""] = /^cassandra:\/\/(?:[^@/]*@)?([^/:]+):(\d+)/.exec(url) ?? [];
+  return { CASSANDRA_CONTACT_POINTS: hosts, CASSANDRA_PORT: port };
+}
 
 const modelled = engineFacts.filter((facts) => facts.modelled);
 

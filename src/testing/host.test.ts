@@ -21,7 +21,7 @@ function recorder() {
       expire: async () => void log.push(`expire at ${given.clock?.now()}`),
     } as RunningEngine;
   };
-  return { starters: { mongodb, redis: mongodb, dynamodb: mongodb }, log, options: () => given };
+  return { starters: { mongodb, redis: mongodb, dynamodb: mongodb, cassandra: mongodb }, log, options: () => given };
 }
 
 /** Two ends of a channel that carries JSON, as a socket does. */

@@ -8,6 +8,7 @@ export const engineStarters = {
   mongodb: async (options) => (await import("../engines/mongodb/server.js")).startMongodb(options),
   redis: async (options) => (await import("../engines/redis/server.js")).startRedis(options),
   dynamodb: async (options) => (await import("../engines/dynamodb/server.js")).startDynamodb(options),
+  cassandra: async (options) => (await import("../engines/cassandra/server.js")).startCassandra(options),
 } as const satisfies Record<string, EngineStarter>;
 
 /** The name of an engine that can be started embedded. */

@@ -1,0 +1,100 @@
+import type { Cursor, Tree } from "../../storage/store.js";
+import { kind } from "../data/keys.js";
+
+/** How a query reads a table, from one replica or from several that are put together. */
+export interface Reader {
+  /** A row; with `clustering` undefined the static one. */
+  get(prefix: string, clustering: string | undefined): Buffer | undefined;
+  /** Rows of a partition with clustering keys in [from, to). Keys are whole. */
+  rows(prefix: string, from: string, to: string, reverse: boolean): Cursor;
+  /** All entries with keys in [from, to). */
+  scan(from: string, to: string): Cursor;
+  /** Called when the query is done; mends what it found to differ. */
+  finish?(): void | Promise<void>;
+}
+
+/** Reads one replica. */
+export class LocalReader implements Reader {
+  readonly #tree: Tree;
+
+  constructor(tree: Tree) {
+    this.#tree = tree;
+  }
+
+  get(prefix: string, clustering: string | undefined): Buffer | undefined {
+    return this.#tree.get(clustering === undefined ? prefix + kind.staticRow : prefix + kind.row + clustering);
+  }
+
+  rows(prefix: string, from: string, to: string, reverse: boolean): Cursor {
+    const rowPrefix = prefix + kind.row;
+    return this.#tree.scan({ from: rowPrefix + from, to: rowPrefix + to, reverse });
+  }
+
+  scan(from: string, to: string): Cursor {
+    return this.#tree.scan({ from, to });
+  }
+}
+
+/** Reads a ring whose parts lie on different replicas. */
+export class RingReader implements Reader {
+  readonly #readerOf: (prefix: string) => Reader;
+  readonly #segments: (from: string, to: string) => readonly { readonly from: string; readonly to: string }[];
+  readonly #used = new Set<Reader>();
+
+  /** `segments` cuts a range of keys where the replicas change. */
+  constructor(
+    readerOf: (prefix: string) => Reader,
+    segments: (from: string, to: string) => readonly { readonly from: string; readonly to: string }[],
+  ) {
+    this.#readerOf = readerOf;
+    this.#segments = segments;
+  }
+
+  #of(key: string): Reader {
+    const reader = this.#readerOf(key);
+    this.#used.add(reader);
+    return reader;
+  }
+
+  get(prefix: string, clustering: string | undefined): Buffer | undefined {
+    return this.#of(prefix).get(prefix, clustering);
+  }
+
+  rows(prefix: string, from: string, to: string, reverse: boolean): Cursor {
+    return this.#of(prefix).rows(prefix, from, to, reverse);
+  }
+
+  scan(from: string, to: string): Cursor {
+    const segments = this.#segments(from, to);
+    const readers = this;
+    let at = 0;
+    let cursor: Cursor | undefined;
+    return {
+      key: "",
+      value: Buffer.alloc(0),
+      next() {
+        for (;;) {
+          if (cursor === undefined) {
+            const segment = segments[at++];
+            if (segment === undefined) return false;
+            cursor = readers.#of(segment.from).scan(segment.from, segment.to);
+          }
+          if (cursor.next()) {
+            Object.assign(this, { key: cursor.key, value: cursor.value });
+            return true;
+          }
+          cursor = undefined;
+        }
+      },
+    };
+  }
+
+  finish(): void | Promise<void> {
+    const waits: Promise<void>[] = [];
+    for (const reader of this.#used) {
+      const done = reader.finish?.();
+      if (done instanceof Promise) waits.push(done);
+    }
+    if (waits.length > 0) return Promise.all(waits).then(() => {});
+  }
+}

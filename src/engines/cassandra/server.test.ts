@@ -1,0 +1,124 @@
+import { Client, types } from "cassandra-driver";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { type RunningCassandra, startCassandra } from "./server.js";
+
+let engine: RunningCassandra;
+let client: Client;
+
+beforeAll(async () => {
+  engine = await startCassandra();
+  client = new Client({
+    contactPoints: [`127.0.0.1:${engine.port}`],
+    localDataCenter: "datacenter1",
+    encoding: { map: Map, set: Set },
+  });
+  await client.connect();
+  await client.execute("CREATE KEYSPACE shop WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}");
+  await client.execute("CREATE TYPE shop.address (street text, lines frozen<list<text>>)");
+  await client.execute(
+    `CREATE TABLE shop.line (customer text, at timestamp, seq bigint, total decimal, tags set<text>, facts map<text, int>,
+       home frozen<address>, note text static, PRIMARY KEY ((customer), at, seq)) WITH CLUSTERING ORDER BY (at DESC, seq ASC)`,
+  );
+});
+
+afterAll(async () => {
+  await client.shutdown();
+  await engine.close();
+});
+
+const insert =
+  "INSERT INTO shop.line (customer, at, seq, total, tags, facts, home, note) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+
+it("writes and reads what the driver sends", async () => {
+  const at = new Date("2026-01-02T03:04:05.678Z");
+  const total = types.BigDecimal.fromString("2.550");
+  const values = ["a", at, types.Long.fromString("9007199254740993"), total, ["x", "y"], { b: 2, a: 1 }];
+  await client.execute(insert, [...values, { street: "Main", lines: ["1", "2"] }, "hello"], { prepare: true });
+  const { rows } = await client.execute("SELECT * FROM shop.line WHERE customer = ?", ["a"], { prepare: true });
+  expect(rows).toHaveLength(1);
+  const [row] = rows;
+  expect(row!["at"]).toEqual(at);
+  expect(String(row!["seq"])).toBe("9007199254740993");
+  expect(String(row!["total"])).toBe("2.550");
+  expect(row!["tags"]).toEqual(new Set(["x", "y"]));
+  expect([...(row!["facts"] as Map<string, number>)]).toEqual([
+    ["a", 1],
+    ["b", 2],
+  ]);
+  expect(row!["home"]).toMatchObject({ street: "Main", lines: ["1", "2"] });
+  expect(row!["note"]).toBe("hello");
+});
+
+it("keeps clustering order, slices and pages", async () => {
+  for (let seq = 0; seq < 10; seq++)
+    await client.execute(
+      "INSERT INTO shop.line (customer, at, seq) VALUES (?, ?, ?)",
+      ["b", new Date(1000 * (seq % 5)), seq],
+      { prepare: true },
+    );
+  const first = await client.execute("SELECT at, seq FROM shop.line WHERE customer = 'b'", [], {
+    prepare: true,
+    fetchSize: 4,
+  });
+  expect(first.rows.map((row) => [Number(row["at"]), Number(row["seq"])])).toEqual([
+    [4000, 4],
+    [4000, 9],
+    [3000, 3],
+    [3000, 8],
+  ]);
+  const rest = await client.execute("SELECT at, seq FROM shop.line WHERE customer = 'b'", [], {
+    prepare: true,
+    fetchSize: 100,
+    pageState: first.pageState,
+  });
+  expect(rest.rows).toHaveLength(6);
+  const slice = await client.execute(
+    "SELECT seq FROM shop.line WHERE customer = 'b' AND at >= ? AND at < ? ORDER BY at ASC",
+    [new Date(1000), new Date(3000)],
+    { prepare: true },
+  );
+  expect(slice.rows.map((row) => Number(row["seq"]))).toEqual([6, 1, 7, 2]);
+});
+
+it("answers a conditional write with the row as it is", async () => {
+  const once = "INSERT INTO shop.line (customer, at, seq, total) VALUES ('c', 0, 1, 1.5) IF NOT EXISTS";
+  expect((await client.execute(once)).rows[0]!["[applied]"]).toBe(true);
+  const again = (await client.execute(once)).rows[0]!;
+  expect(again["[applied]"]).toBe(false);
+  expect(String(again["total"])).toBe("1.5");
+  const update = "UPDATE shop.line SET total = 2 WHERE customer = 'c' AND at = 0 AND seq = 1 IF total = 1.5";
+  expect((await client.execute(update)).rows[0]!["[applied]"]).toBe(true);
+  expect((await client.execute(update)).rows[0]!["[applied]"]).toBe(false);
+});
+
+it("puts versions together by Cassandra's rules", async () => {
+  await client.execute("CREATE TABLE shop.cell (k int PRIMARY KEY, v text)");
+  const read = async () => (await client.execute("SELECT v FROM shop.cell WHERE k = 1")).rows[0]?.["v"];
+  await client.execute("UPDATE shop.cell USING TIMESTAMP 10 SET v = 'a' WHERE k = 1");
+  await client.execute("UPDATE shop.cell USING TIMESTAMP 9 SET v = 'z' WHERE k = 1");
+  expect(await read()).toBe("a");
+  await client.execute("UPDATE shop.cell USING TIMESTAMP 10 SET v = 'b' WHERE k = 1");
+  expect(await read()).toBe("b");
+  await client.execute("DELETE v FROM shop.cell USING TIMESTAMP 10 WHERE k = 1");
+  await client.execute("UPDATE shop.cell USING TIMESTAMP 10 SET v = 'c' WHERE k = 1");
+  expect(await read()).toBeUndefined();
+  await client.execute("UPDATE shop.cell USING TIMESTAMP 11 SET v = 'd' WHERE k = 1");
+  expect(await read()).toBe("d");
+  await client.execute("DELETE FROM shop.cell USING TIMESTAMP 20 WHERE k = 1");
+  await client.execute("UPDATE shop.cell USING TIMESTAMP 15 SET v = 'e' WHERE k = 1");
+  expect(await read()).toBeUndefined();
+});
+
+it("refuses what it does not have with Cassandra's error", async () => {
+  await expect(client.execute("SELEC 1")).rejects.toMatchObject({ code: 0x2000 });
+  await expect(client.execute("SELECT * FROM shop.none")).rejects.toMatchObject({
+    code: 0x2200,
+    message: "table none does not exist",
+  });
+  await expect(
+    client.execute(
+      "CREATE MATERIALIZED VIEW shop.v AS SELECT * FROM shop.cell WHERE k IS NOT NULL AND v IS NOT NULL PRIMARY KEY (v, k)",
+    ),
+  ).rejects.toMatchObject({ message: "Materialized views are disabled. Enable in cassandra.yaml to use." });
+  await expect(client.execute("SELECT * FROM shop.line WHERE total = 1")).rejects.toThrow("ALLOW FILTERING");
+});

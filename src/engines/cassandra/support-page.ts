@@ -1,0 +1,39 @@
+import { cqlVersion, releaseVersion } from "./schema/system-rows.js";
+import { statements } from "./statements.js";
+import { nativeFacts } from "./types/native.js";
+
+function table(list: readonly { readonly name: string; readonly summary: string }[]): string {
+  const line = (each: { name: string; summary: string }): string =>
+    `| \`${each.name}\` | ${each.summary.replaceAll("|", "\\|")} |`;
+  return ["| statement | what of it |", "| --- | --- |", ...list.map(line)].join("\n");
+}
+
+/** docs/engines/cassandra.md, made from the table that the engine itself works from. */
+export function supportPage(): string {
+  const yes = statements.filter((each) => each.supported);
+  const no = statements.filter((each) => !each.supported);
+  const types = [...nativeFacts.keys()].filter((name) => name !== "empty");
+  return `${[
+    "# The embedded Cassandra engine: what it supports",
+    "<!-- Made by scripts/support-page.mjs from the engine's table of statements: do not edit. -->",
+    `The engine speaks the native protocol v4 and CQL ${cqlVersion}, and presents itself as Apache Cassandra ${releaseVersion}. What it does not support is refused with the error of a Cassandra in which the feature is off; nothing is accepted and ignored.`,
+    "## How it behaves",
+    [
+      "- **Protocol.** Version 4; a client of another one is told so, and drivers fall back. Password authentication with one user, LZ4 and Snappy, paging, warnings, tracing (with rows in `system_traces`), events of schema and status. Frames up to 16 MiB.",
+      "- **Storage.** Memory by default; with a data folder, LMDB. There a write is acknowledged after its batch is committed, so it survives the death of the process. In a data folder the keys of a row (token, partition key, clustering) may have 1,974 bytes together.",
+      "- **Cells** have timestamps and TTLs; of two versions the greater timestamp wins, then a deletion or an end, then the larger value. Deletions are kept for `gc_grace_seconds`; what has ended is given back once a minute.",
+      "- **Tokens** are Murmur3's: pages of a whole table come in the order in which Cassandra gives them.",
+      "- **Clusters.** With `nodes: 3` (`--cassandra-nodes 3`) one process listens on 127.0.0.1, .2 and .3. Each node has a store of its own; coordinators honour replication and consistency levels, keep hints, mend what reads find to differ, and answer with the real Unavailable, ReadTimeout and WriteTimeout errors. A conditional write reads and writes a majority; there is no interrupted Paxos round to finish.",
+      "- **Counters** are kept as one part for each replica that led an increment.",
+      "- **Indexes** give the rows that Cassandra gives; a query by index looks at the partitions that it names, or at the whole table.",
+      "- **Logged batches** are put on all replicas in one step of the process: there is no half of one to replay.",
+      "- **Limits**: statements and frames of 16 MiB, batches over several partitions of 50 KiB (warned of from 5 KiB), partition and clustering values of 65,535 bytes.",
+    ].join("\n"),
+    "## Types",
+    `${types.map((name) => `\`${name}\``).join(", ")}; lists, sets and maps, frozen or not; tuples; user types, frozen or not; vectors of floats (stored and read; no ANN).`,
+    "## Statements",
+    table(yes),
+    "Refused:",
+    table(no),
+  ].join("\n\n")}\n`;
+}
