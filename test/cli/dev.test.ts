@@ -1,5 +1,8 @@
+import { appendFileSync } from "node:fs";
+import { join } from "node:path";
 import { MongoClient } from "mongodb";
 import { describe, expect, test, vi } from "vitest";
+import { RespClient } from "../redis/resp-client.js";
 import { folder, keyfold, start } from "./keyfold.js";
 
 // Each test starts several processes, perhaps on a machine that is busy with others.
@@ -53,6 +56,23 @@ describe("dev", () => {
       running.child.kill("SIGTERM");
       await running.ended;
     }
+  });
+
+  test("--data keeps Redis' data, and says when the end of it was torn", async () => {
+    const said: string[] = [];
+    for (const round of [1, 2]) {
+      const running = start(["dev", "--only", "redis", "--any-port", "--json", "--data", "kept-redis"], { cwd: path });
+      const { redis } = JSON.parse(await running.line()) as { redis: string };
+      const client = await RespClient.open(Number(new URL(redis).port));
+      expect(await client.send("INCR", "starts")).toBe(`:${round}`);
+      client.close();
+      // A kill, not an end: what was answered is kept, and what was half written is not.
+      running.child.kill("SIGKILL");
+      said.push((await running.ended).stderr);
+      appendFileSync(join(path, "kept-redis/redis/appendonlydir/appendonly.aof.1.incr.aof"), "*3\r\n$3\r\nSE");
+    }
+    expect(said[0]).toBe("");
+    expect(said[1]).toMatch(/^redis: The end of \S+ was torn: it was cut after byte \d+/);
   });
 
   test("-- COMMAND has the URLs in its environment, keeps its arguments, and its exit code is passed on", async () => {
