@@ -90,6 +90,24 @@ export function supportPage(): string {
       "| latency-monitor | LATENCY of expire events are correctly collected; LATENCY GRAPH can output the expire event graph | they wait for the pause in which a set of a million members is freed; here that takes no time (the collector does it later), so there is no such event |",
       "| string | trim on SET with big value | it is run where INFO names jemalloc as the allocator |",
     ].join("\n"),
+    "## Libraries that run on it unchanged",
+    "ioredis 5 and 6, node-redis 5 and 6 (RESP2, RESP3 and its client-side cache), redis-py 8; BullMQ (its own tests: `npm run exam -- bullmq --from PATH`), connect-redis, rate-limiter-flexible, redlock, BentoCache: `test/foreign`, `test/drivers`.",
+    "## Where other versions answer otherwise",
+    "`npm run test:real -- redis` (8.2) and `-- valkey` (9.1) send the same random sequences of requests of all groups to the engine and to the real server: pipelined, in transactions and from scripts, in RESP2 and RESP3. Replies, keyspace events, messages, invalidations and the data at the end are the same but for this, where the documentation of 7.2 and the source of valkey 7.2.7 decide:",
+    `| what | here, as in 7.2 | there |
+| --- | --- | --- |
+| commands and options that only newer servers have (HEXPIRE and its kin, HGETEX, XDELEX, BITOP DIFF, vector sets; SET IFEQ) | unknown command, syntax error | served |
+| digits of coordinates (GEOPOS, WITHCOORD) | 17, of a long double | Redis 8.2, Valkey 9.1: the shortest |
+| XREAD and XREADGROUP with BLOCK in a script | an error | nil |
+| XINFO GROUPS: \`lag\`, \`entries-read\` beyond the stream's counter | as given | Redis 8.2: limited, and known in more cases |
+| CONFIG SET of a number below 0: the text | "must be between" | Redis 8.2: "must be greater or equal to" |
+| OBJECT ENCODING of a string that INCRBYFLOAT made of a whole number | int | embstr |
+| DEBUG | its harmless subcommands | Redis 8.2: not allowed until enabled |
+| AUTH that fails behind other requests of a pipeline | an error | Redis and Valkey: no reply at all, so all later replies are out of step |
+| error texts of scripts (\`redis.\` against \`server.\`, "Redis", the script's digest); a missing member in GEO commands | Redis' | Valkey 9.1: its own |
+| READONLY, READWRITE, ASKING, CLUSTER KEYSLOT without a cluster | an error | Valkey 9.1: served |
+| SCAN with an unknown TYPE; GETEX with a time of 0 for a missing key | empty; nil | Valkey 9.1: an error |
+| the event of EXPIRE with a moment in the past | del | Valkey 9.1: expired |`,
     "## Different on purpose",
     [
       "- **Users** have a name, a password and all rights; rules that would restrict one are refused, not ignored.",
