@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { startEngines } from "../dist/testing/index.js";
 import { cacheDir } from "./real-engines/recipes.mjs";
 
-const packages = ["pymongo==4.15.5", "redis==8.1.0", "pytest==8.4.2"];
+const packages = ["pymongo==4.15.5", "redis==8.1.0", "boto3==1.43.11", "pytest==8.4.2"];
 const venv = join(cacheDir, "keyfold-drivers-python");
 const python = join(venv, process.platform === "win32" ? "Scripts/python.exe" : "bin/python");
 
@@ -22,10 +22,11 @@ function run(file, args, env) {
 if (!existsSync(python) && run("python3", ["-m", "venv", venv]) !== 0) process.exit(1);
 if (run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...packages]) !== 0) process.exit(1);
 
-const engines = await startEngines({ mongodb: true, redis: true, beside: true });
+const engines = await startEngines({ mongodb: true, redis: true, dynamodb: true, beside: true });
 const status = run(python, ["-m", "pytest", "-q", "-p", "no:cacheprovider", "test/drivers", ...process.argv.slice(2)], {
   KEYFOLD_MONGODB_URL: engines.mongodb.url,
   KEYFOLD_REDIS_URL: engines.redis.url,
+  KEYFOLD_DYNAMODB_URL: engines.dynamodb.url,
   PYTHONDONTWRITEBYTECODE: "1",
 });
 await engines.close();
