@@ -3,7 +3,6 @@ import { Consumption } from "../data/capacity.js";
 import { RawJson } from "../data/item-codec.js";
 import { type Page, type ReadRequest, readPage } from "../data/read.js";
 import { type Index, keyNames, type Table } from "../data/table.js";
-import { findToken, keepToken } from "../data/tokens.js";
 import { DynamoError, resourceNotFound, validation } from "../errors.js";
 import { keyRange, sortRange } from "../expressions/key-condition.js";
 import { Projection } from "../expressions/paths.js";
@@ -16,14 +15,7 @@ import { checkItem, checkValue, type Item, setAttribute, type Value } from "../v
 import { afterPrefix, grouped, indexKey, partitionPrefix, tableKey } from "../values/key-encoding.js";
 import { andThen, type Call, type Engine, type Operation, type Reply } from "./operation.js";
 import { capacityShape, checkKey, consumed, indexOf, onFailureShape, tableOf } from "./parameters.js";
-import {
-  consumedTogether,
-  eachAction,
-  type ItemRead,
-  readTogether,
-  repeatedReads,
-  writeTogether,
-} from "./transactions.js";
+import { consumedTogether, eachAction, type ItemRead, readTogether, tokenOf, writeTogether } from "./transactions.js";
 import {
   applyWrite,
   checkWriteThrottle,
@@ -343,8 +335,7 @@ async function batched(
 function executeTransaction(call: Call): Reply | Promise<Reply> {
   const { engine, input } = call;
   const entries = input["TransactStatements"] as Record<string, unknown>[];
-  const token = input["ClientRequestToken"] as string | undefined;
-  const request = token === undefined ? "" : JSON.stringify(entries);
+  const token = tokenOf(input, entries);
   const statements = entries.map(parse);
   const reads = statements.filter((each): each is Select => each.kind === "select");
   if (reads.length > 0 && reads.length < statements.length) {
@@ -374,22 +365,13 @@ function executeTransaction(call: Call): Reply | Promise<Reply> {
       entries[at]!["ReturnValuesOnConditionCheckFailure"] === "ALL_OLD",
     ),
   );
-  const now = engine.clock.now();
-  if (token !== undefined && findToken(engine.catalog, token, request, now) !== undefined) {
-    return {
-      Responses: statements.map(() => ({})),
-      ...consumedTogether(call, repeatedReads(writes), "ReadCapacityUnits"),
-    };
-  }
-  const done = writeTogether(engine, writes, prepare, () => {
-    if (token !== undefined) keepToken(engine.catalog, token, request, {}, now);
-  });
-  return andThen(done, ({ prepared, used }) => ({
+  const done = writeTogether(engine, writes, prepare, token);
+  return andThen(done, ({ prepared, used, repeated }) => ({
     Responses: statements.map((statement, at) => {
-      const [item] = returned(statement, prepared[at]!);
+      const [item] = repeated ? [] : returned(statement, prepared[at]!);
       return item === undefined ? {} : { Item: item };
     }),
-    ...consumedTogether(call, used, "WriteCapacityUnits"),
+    ...consumedTogether(call, used, repeated ? "ReadCapacityUnits" : "WriteCapacityUnits"),
   }));
 }
 

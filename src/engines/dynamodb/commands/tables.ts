@@ -37,13 +37,15 @@ function createTable(call: Call): Reply | Promise<Reply> {
       `Subscriber limit exceeded: There is a limit of ${mostTables} tables per subscriber`,
     );
   }
-  const created = catalog.write(() =>
-    catalog.create({
+  const created = catalog.write(() => {
+    // Looked at again: on disk, a request that came before may be committed only now.
+    if (catalog.table(rest.name) !== undefined) throw resourceInUse(`Table already exists: ${rest.name}`);
+    return catalog.create({
       ...rest,
       indexes: indexes.map((index) => ({ ...index, tree: catalog.newTree() })),
       streams: streamView === undefined ? [] : [newStream(streamView, catalog.newTree(), clock.now())],
-    }),
-  );
+    });
+  });
   return andThen(created, (table) => ({ TableDescription: describeTable(table, { status: "CREATING" }) }));
 }
 
@@ -65,7 +67,10 @@ function deleteTable(call: Call): Reply | Promise<Reply> {
   }
   const description = describeTable(table, { status: "DELETING" });
   return andThen(
-    catalog.write(() => catalog.remove(table)),
+    catalog.write(() => {
+      if (table.dropped) throw tableNotFound(table.name);
+      catalog.remove(table);
+    }),
     () => ({ TableDescription: description }),
   );
 }
@@ -131,6 +136,10 @@ function checkUpdate(input: Readonly<Record<string, unknown>>, updates: readonly
   }
 }
 
+function beingUpdated({ name }: Table): Error {
+  return resourceInUse(`Attempt to change a resource which is still in use: Table is being updated: ${name}`);
+}
+
 function updateTable(call: Call): Reply | Promise<Reply> {
   const { engine, input } = call;
   const { catalog, clock } = engine;
@@ -139,7 +148,7 @@ function updateTable(call: Call): Reply | Promise<Reply> {
   const table = namedTable(call);
   const { definition } = table;
   if (definition.indexes.some((each) => each.backfilling)) {
-    throw resourceInUse(`Attempt to change a resource which is still in use: Table is being updated: ${table.name}`);
+    throw beingUpdated(table);
   }
   const nowMs = clock.now();
   const changes: { -readonly [K in keyof TableDefinition]?: TableDefinition[K] } = {};
@@ -246,6 +255,8 @@ function updateTable(call: Call): Reply | Promise<Reply> {
       ? undefined
       : describeTable(table, { status: "UPDATING", indexStatus: { [deleted.definition.name]: "DELETING" } });
   const done = catalog.write(() => {
+    if (table.dropped) throw tableNotFound(table.name);
+    if (table.definition !== definition) throw beingUpdated(table);
     if (needsTree !== undefined) {
       indexes = [...indexes, { ...needsTree, tree: catalog.newTree(), backfilling: true }];
     }

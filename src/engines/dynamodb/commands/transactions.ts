@@ -234,21 +234,41 @@ function writeOf(table: Table, { kind, input, keys, size, condition, update }: B
 interface Written {
   readonly prepared: readonly Prepared[];
   readonly used: ReadonlyMap<Table, Consumption>;
+  /** It was done before, under the same token; nothing was written now. */
+  readonly repeated: boolean;
+}
+
+/** What makes a transaction harmless when it is sent twice. */
+export interface Token {
+  readonly text: string;
+  /** All that was asked. */
+  readonly request: string;
+}
+
+/** The token of a request, if it has one. */
+export function tokenOf(input: Readonly<Record<string, unknown>>, actions: unknown): Token | undefined {
+  const text = input["ClientRequestToken"] as string | undefined;
+  return text === undefined ? undefined : { text, request: JSON.stringify(actions) };
 }
 
 /**
  * Does all writes or none; throws with the reasons when one of them cannot be done. `prepare` looks at an item and
- * decides; `inside` runs with the writes as one change.
+ * decides. A token is looked for and kept within the same change of the store.
  */
 export function writeTogether(
   engine: Engine,
   writes: readonly ItemWrite[],
   prepare: (write: ItemWrite, at: number) => Prepared = prepareWrite,
-  inside: (written: Written) => void = () => {},
+  token?: Token,
 ): Written | Promise<Written> {
   checkOnce(writes);
   eachAction(writes, (write) => checkWriteThrottle(engine, write));
-  return engine.catalog.write(() => {
+  const { catalog } = engine;
+  return catalog.write(() => {
+    const now = engine.clock.now();
+    if (token !== undefined && findToken(catalog, token.text, token.request, now) !== undefined) {
+      return { prepared: [], used: repeatedReads(writes), repeated: true };
+    }
     const prepared = eachAction(writes, prepare);
     const used = new Map<Table, Consumption>();
     for (const each of prepared) {
@@ -260,9 +280,8 @@ export function writeTogether(
       if (sum === undefined) used.set(each.write.table, own);
       else sum.add(own);
     }
-    const written = { prepared, used };
-    inside(written);
-    return written;
+    if (token !== undefined) keepToken(catalog, token.text, token.request, {}, now);
+    return { prepared, used, repeated: false };
   });
 }
 
@@ -278,7 +297,7 @@ export function consumedTogether(
 }
 
 /** Units that reading the items of a transaction again takes: what a repeated request costs. */
-export function repeatedReads(keys: readonly { table: Table; key: string }[]): Map<Table, Consumption> {
+function repeatedReads(keys: readonly { table: Table; key: string }[]): Map<Table, Consumption> {
   const used = new Map<Table, Consumption>();
   for (const { table, key } of keys) {
     const own = used.get(table) ?? new Consumption(table);
@@ -292,8 +311,8 @@ export function repeatedReads(keys: readonly { table: Table; key: string }[]): M
 function transactWriteItems(call: Call): Reply | Promise<Reply> {
   const { engine, input } = call;
   const entries = input["TransactItems"] as Record<string, Record<string, unknown>>[];
-  const token = input["ClientRequestToken"] as string | undefined;
-  const request = token === undefined ? "" : JSON.stringify(entries);
+  // Before values are brought to their one form, so that the same request has the same text.
+  const token = tokenOf(input, entries);
   const bound = entries.map(bindAction);
   const tables = bound.map((each) => tableOf(engine, each.input["TableName"]));
   const writes = eachAction(bound, (each, at) => writeOf(tables[at]!, each));
@@ -301,17 +320,9 @@ function transactWriteItems(call: Call): Reply | Promise<Reply> {
     throw validation("Collection size exceeded: transaction request cannot exceed 4 MB");
   }
   checkOnce(writes);
-  const now = engine.clock.now();
-  if (token !== undefined) {
-    if (findToken(engine.catalog, token, request, now) !== undefined) {
-      return consumedTogether(call, repeatedReads(writes), "ReadCapacityUnits");
-    }
-  }
-  const done = writeTogether(engine, writes, prepareWrite, () => {
-    if (token !== undefined) keepToken(engine.catalog, token, request, {}, now);
-  });
-  return andThen(done, ({ used }) => ({
-    ...consumedTogether(call, used, "WriteCapacityUnits"),
+  const done = writeTogether(engine, writes, prepareWrite, token);
+  return andThen(done, ({ used, repeated }) => ({
+    ...consumedTogether(call, used, repeated ? "ReadCapacityUnits" : "WriteCapacityUnits"),
     ...metricsByTable(input, writes),
   }));
 }

@@ -1,7 +1,7 @@
 import type { Consumption } from "../data/capacity.js";
 import { decodeItem } from "../data/item-codec.js";
 import type { Table } from "../data/table.js";
-import { conditionFailed, validation } from "../errors.js";
+import { conditionFailed, resourceNotFound, validation } from "../errors.js";
 import type { Test } from "../expressions/condition.js";
 import type { Update } from "../expressions/update.js";
 import { checkDepth, type Item, itemSize } from "../values/attribute-value.js";
@@ -43,6 +43,8 @@ const nothing: Item = {};
 /** Looks at the item and decides; throws when the condition fails or the change is impossible. */
 export function prepareWrite(write: ItemWrite): Prepared {
   const { table, key, change, condition } = write;
+  // A durable store runs a write later than it was asked; the table may have been removed meanwhile.
+  if (table.dropped) throw resourceNotFound();
   const stored = table.stored(key);
   const needsBefore =
     stored !== undefined && (write.wantsBefore || condition !== undefined || change.kind === "update");

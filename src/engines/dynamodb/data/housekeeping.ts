@@ -7,6 +7,8 @@ import { keyOfExpiry, longestPastSeconds, secondsKey } from "./ttl-key.js";
 
 /** How often the clock is looked at. */
 const lookMs = 1000;
+/** How much time passes between two looks for old tokens. */
+const pruneMs = 60_000;
 /** Records that are removed at once, before others get their turn. */
 const step = 1_000;
 
@@ -16,6 +18,7 @@ export class Housekeeping {
   readonly #clock: EngineClock;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<number> | undefined;
+  #prunedMs = 0;
 
   constructor(catalog: Catalog, clock: EngineClock) {
     this.#catalog = catalog;
@@ -53,7 +56,10 @@ export class Housekeeping {
         while ((await this.#catalog.write(() => log.trim(now, step))) === step);
       }
     }
-    await pruneTokens(this.#catalog, now);
+    if (Math.abs(now - this.#prunedMs) >= pruneMs) {
+      this.#prunedMs = now;
+      await pruneTokens(this.#catalog, now);
+    }
     return expired;
   }
 

@@ -45,12 +45,8 @@ export function keepToken(
   catalog.tokens.put(digest(token), Buffer.from(JSON.stringify(stored)));
 }
 
-let lookedMs = 0;
-
-/** Removes tokens that are too old to count, once a minute. */
+/** Removes tokens that are too old to count. */
 export async function pruneTokens(catalog: Catalog, nowMs: number): Promise<void> {
-  if (Math.abs(nowMs - lookedMs) < 60_000) return;
-  lookedMs = nowMs;
   const old: string[] = [];
   const cursor = catalog.tokens.scan();
   while (cursor.next()) {
