@@ -23,6 +23,8 @@ function valkey(name: string, mode: string, ours: string, theirs: string): boole
   if (scripted && isError(ours) && isError(theirs)) return true;
   // What a server without a cluster answers to a cluster's commands.
   if (name === "READONLY" || name === "CLUSTER" || name === "ASKING") return true;
+  // An empty text is no number to it.
+  if (name === "SORT" && isError(theirs)) return true;
   // It refuses at once: an unknown type, a time of 0 for a key that is not there.
   if ((name === "SCAN" || name === "GETEX") && isError(theirs)) return true;
   // It keeps longer texts beside their key's entry, and turns to the large encodings at other moments.

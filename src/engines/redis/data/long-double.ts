@@ -32,10 +32,22 @@ function round(value: bigint, exponent: number, sticky: boolean): LongDouble {
 
 const shape = /^([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]+))?$/;
 
-/** Reads a decimal; undefined when the text is none or beyond what the server accepts. */
+const hexShape = /^([+-]?)0[xX]([0-9a-fA-F]*)(?:\.([0-9a-fA-F]*))?(?:[pP]([+-]?[0-9]+))?$/;
+
+/** Reads a number in base 16, as C does. */
+function parseHex(text: string): LongDouble | undefined {
+  const match = hexShape.exec(text);
+  if (match === null) return undefined;
+  const digits = (match[2] ?? "") + (match[3] ?? "");
+  const exponent = Number(match[4] ?? 0) - 4 * (match[3] ?? "").length;
+  if (digits === "" || digits.length > 5000 || Math.abs(exponent) > 16_000) return undefined;
+  return round(BigInt(`0x${digits}`) * (match[1] === "-" ? -1n : 1n), exponent, false);
+}
+
+/** Reads a number; undefined when the text is none or beyond what the server accepts. */
 export function parseLongDouble(text: string): LongDouble | undefined {
   const match = shape.exec(text);
-  if (match === null) return undefined;
+  if (match === null) return parseHex(text);
   const digits = (match[2] ?? "") + (match[3] ?? "");
   if (digits === "") return undefined;
   const power = Number(match[4] ?? 0) - (match[3] ?? "").length;
