@@ -6,6 +6,7 @@ const core =
   'export { connect, day, decimal, defineModel, entity, get, KeyfoldError, list, top } from "./dist/index.js";';
 const mongodb = 'export { mongodb } from "./dist/adapters/mongodb/index.js";';
 const redis = 'export { redis } from "./dist/adapters/redis/index.js";';
+const dynamodb = 'export { dynamodb, open } from "./dist/adapters/dynamodb/index.js";';
 const budgets = [
   // What an application with a model and a client takes in.
   { name: "keyfold", code: core, maxBytes: 18_000 },
@@ -18,6 +19,7 @@ const budgets = [
     code: `export * from "./dist/patterns/${name}/index.js";`,
     maxBytes: name === "cache" ? 12_000 : 7_500,
   })),
+  { name: "keyfold/dynamodb", code: dynamodb, beside: core, maxBytes: 36_000 },
 ];
 
 /** Gzipped bytes of everything that this code pulls in. */
@@ -30,7 +32,7 @@ async function gzippedBytes(code) {
     format: "esm",
     platform: "node",
     target: "node20",
-    external: ["mongodb", "zod", "bson"],
+    external: ["mongodb", "zod", "bson", "@aws-sdk/*"],
     logLevel: "error",
   });
   return gzipSync(outputFiles[0].contents, { level: 9 }).length;

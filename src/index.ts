@@ -3,11 +3,21 @@
  * Engines are in subpaths: `keyfold/mongodb`.
  */
 
-export type { Adapter, ApplyProgress, DesignItem, DesignState, Position, RecordData } from "./adapters/port/adapter.js";
+export type {
+  Adapter,
+  ApplyProgress,
+  DesignItem,
+  DesignState,
+  FoldedBucket,
+  FoldState,
+  Position,
+  RecordData,
+} from "./adapters/port/adapter.js";
 export type { Capability } from "./adapters/port/capability.js";
 export type { Version } from "./adapters/port/outcome.js";
 export { type ApplyOptions, apply } from "./client/apply.js";
 export { type ConnectOptions, connect } from "./client/connect.js";
+export { type FoldOptions, fold } from "./client/fold.js";
 export type {
   CallOptions,
   CannotServe,
@@ -53,7 +63,9 @@ export {
   type Params,
   type Pattern,
   search,
+  type TogetherRow,
   type TopRow,
+  together,
   top,
   type Where,
 } from "./model/patterns.js";

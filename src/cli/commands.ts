@@ -41,6 +41,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/query.js")).queryCommand,
   },
   {
+    name: "fold",
+    summary: "replace closed buckets of top patterns by their sums, where the engine keeps such",
+    load: async () => (await import("./commands/fold.js")).foldCommand,
+  },
+  {
     name: "completion",
     summary: "print the completion script of a shell",
     load: async () => (await import("./commands/completion.js")).completionCommand,

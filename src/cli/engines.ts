@@ -40,7 +40,7 @@ export const engineFacts: readonly EngineFacts[] = [
   },
   {
     engine: "dynamodb",
-    modelled: false,
+    modelled: true,
     driver: "@aws-sdk/client-dynamodb",
     usualPort: 8000,
     schemes: ["dynamodb"],

@@ -21,6 +21,11 @@ interface Opened {
 
 /** How each engine's URL is opened; the driver is loaded here and not before. */
 const openers: Readonly<Record<string, (url: string) => Promise<Opened>>> = {
+  async dynamodb(url) {
+    const { dynamodb, open } = await import("../adapters/dynamodb/index.js");
+    const { client, table } = open(url);
+    return { adapter: dynamodb(client, { table }), close: async () => client.destroy() };
+  },
   async mongodb(url) {
     const { mongodb, open } = await import("../adapters/mongodb/index.js");
     const client = await open(url);

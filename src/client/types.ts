@@ -3,7 +3,7 @@ import type { Version } from "../adapters/port/outcome.js";
 import type { Consistency } from "../model/consistency.js";
 import type { AnyModel } from "../model/model.js";
 import type { Amount, At } from "../model/names.js";
-import type { AnyPattern, Compare } from "../model/patterns.js";
+import type { AnyPattern, Compare, TogetherRow } from "../model/patterns.js";
 
 /** A page of rows. An empty page is not the end: `cursor` is undefined at the end. */
 export interface Page<Row> {
@@ -140,13 +140,15 @@ export interface CannotServe<Why extends string> {
   explain(cannot: Why, ...and: never[]): never;
 }
 
-type RowOf<E, P extends AnyPattern> = P["$row"] extends "record"
-  ? P["entity"] extends keyof E
-    ? E[P["entity"]] extends { readonly $record: unknown }
-      ? E[P["entity"]]["$record"]
+type RowOf<E, P extends AnyPattern> = P["$row"] extends "records"
+  ? TogetherRow<E, P["entity"]>
+  : P["$row"] extends "record"
+    ? P["entity"] extends keyof E
+      ? E[P["entity"]] extends { readonly $record: unknown }
+        ? E[P["entity"]]["$record"]
+        : never
       : never
-    : never
-  : P["$row"];
+    : P["$row"];
 
 /** The levels that every engine of a union promises: `Adapter<MongoDB | DynamoDB>` gives what both can. */
 type Levels<C extends Capability, Kind> = (

@@ -1,6 +1,15 @@
 import type { BucketUnit } from "./bucket.js";
 import { type Consistency, consistencyLevels } from "./consistency.js";
-import type { By, Condition, EntityData, Operator, OrderTerm, PatternData, Range } from "./description.js";
+import type {
+  By,
+  Condition,
+  EntityData,
+  Operator,
+  OrderTerm,
+  PatternData,
+  Range,
+  TogetherPattern,
+} from "./description.js";
 import { type Field, type FieldKind, fieldAt } from "./field.js";
 import { type Issues, quoted } from "./issues.js";
 import type { PatternDraft } from "./patterns.js";
@@ -35,6 +44,50 @@ export function checkPattern(
   issues: Issues,
 ): PatternData {
   return new PatternCheck(name, draft, entity, path, issues).run();
+}
+
+/** Checks a `together` pattern against its entities. */
+export function checkTogether(
+  name: string,
+  draft: PatternDraft,
+  entities: readonly [EntityData, ...EntityData[]],
+  path: Path,
+  issues: Issues,
+): PatternData {
+  const [first, ...others] = entities;
+  const common = new PatternCheck(name, draft, first, path, issues).together(entities.map((entity) => entity.name));
+  if (new Set(common.entities).size !== entities.length || entities.length < 2) {
+    issues.add(
+      "together-entities",
+      path,
+      "it does not name two or more different entities",
+      "Name each once; for a single entity use list.",
+    );
+  }
+  for (const { field } of common.by) {
+    const type = fieldAt(first.fields, field);
+    for (const other of others) {
+      const found = fieldAt(other.fields, field);
+      if (found === undefined || type === undefined || !sameType(type, found)) {
+        issues.add(
+          "together-by",
+          [...path, "by"],
+          found === undefined
+            ? `entity "${other.name}" has no field "${field}"`
+            : `"${field}" is of another type in "${other.name}" than in "${first.name}"`,
+          "Use fields that all of the entities have, of one type.",
+        );
+      }
+    }
+  }
+  return common;
+}
+
+/** Whether the values of two fields are equal where they look equal. */
+function sameType(a: Field, b: Field): boolean {
+  if (a.kind === "decimal" && b.kind === "decimal") return a.scale === b.scale;
+  const text: ReadonlySet<FieldKind> = new Set(["string", "enum"]);
+  return a.kind === b.kind || (text.has(a.kind) && text.has(b.kind));
 }
 
 class PatternCheck {
@@ -120,9 +173,16 @@ class PatternCheck {
           facets: names(list(spec.facets), "facets", askable),
         };
       }
+      case "together":
+        return this.together([this.#entity.name]);
       default:
         return this.#draft.kind satisfies never;
     }
+  }
+
+  together(entities: readonly string[]): TogetherPattern {
+    const facts = { name: this.#name, entity: this.#entity.name, consistency: this.#consistency() };
+    return { kind: "together", ...facts, entities, by: this.#by(this.#draft.spec.by) };
   }
 
   #add(code: string, path: Path, message: string, fix: string): void {

@@ -1,5 +1,5 @@
 import { checkEntity } from "./check-entity.js";
-import { checkPattern } from "./check-pattern.js";
+import { checkPattern, checkTogether } from "./check-pattern.js";
 import type { EntityData, EntityWorkload, ModelData, PatternData, PatternWorkload } from "./description.js";
 import type { EntityDraft } from "./entity.js";
 import { fieldAt } from "./field.js";
@@ -45,21 +45,34 @@ export function checkModel(spec: {
     }
     const draft = value as Partial<PatternDraft> | null;
     if (typeof draft !== "object" || draft === null || draft.entity === undefined || draft.spec === undefined) {
-      issues.add("pattern-expected", path, `"${name}" is not a pattern`, "Declare it with get, list, top or search.");
+      issues.add(
+        "pattern-expected",
+        path,
+        `"${name}" is not a pattern`,
+        "Declare it with get, list, top, search or together.",
+      );
       continue;
     }
-    if (!drafts.some(([entity]) => entity === draft.entity)) {
+    const named = draft.entities ?? [draft.entity];
+    const absent = named.find((one) => !drafts.some(([entity]) => entity === one));
+    if (absent !== undefined) {
       issues.add(
         "pattern-entity",
         path,
-        `entity "${draft.entity}" is not in the model`,
+        `entity "${absent}" is not in the model`,
         `Add it to entities, or use one of ${quoted(drafts.map(([entity]) => entity))}.`,
       );
       continue;
     }
-    const entity = entities[draft.entity];
+    const found = named.flatMap((one) => entities[one] ?? []);
     // An entity whose own schema is wrong has been reported; its patterns cannot be judged.
-    if (entity !== undefined) patterns[name] = checkPattern(name, draft as PatternDraft, entity, path, issues);
+    const [entity] = found;
+    if (entity !== undefined && found.length === named.length) {
+      patterns[name] =
+        draft.kind === "together"
+          ? checkTogether(name, draft as PatternDraft, [entity, ...found.slice(1)], path, issues)
+          : checkPattern(name, draft as PatternDraft, entity, path, issues);
+    }
   }
 
   const workload = checkWorkload(

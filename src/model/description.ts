@@ -72,7 +72,7 @@ export interface Condition {
   readonly value: unknown;
 }
 
-export type PatternData = GetPattern | ListPattern | TopPattern | SearchPattern;
+export type PatternData = GetPattern | ListPattern | TopPattern | SearchPattern | TogetherPattern;
 
 interface PatternFacts {
   readonly name: string;
@@ -108,6 +108,18 @@ export interface TopPattern extends PatternFacts {
   readonly sum: string | undefined;
   readonly where: readonly Condition[];
   readonly range: Range | undefined;
+}
+
+/**
+ * Records of several entities that are equal in `by`, in one answer: entity by entity in the order of their names, each
+ * in the order of its key. A row is `{ entity, record }`. A cursor holds the entity's name and the record's key.
+ */
+export interface TogetherPattern extends PatternFacts {
+  readonly kind: "together";
+  /** All of them; `entity` is the first one. */
+  readonly entities: readonly string[];
+  /** Fields that every entity has, of one type. */
+  readonly by: readonly By[];
 }
 
 /** Records whose text matches words, best first. */

@@ -1,6 +1,6 @@
 import type { Bucket, BucketUnit } from "./bucket.js";
 import type { AtMost, Consistency } from "./consistency.js";
-import type { Entity } from "./entity.js";
+import type { AnyEntity, Entity } from "./entity.js";
 import type { AmountOrEmpty, At, DateOrEmpty, Names, NamesOf, Simplify, TextOrEmpty } from "./names.js";
 
 /**
@@ -12,7 +12,7 @@ export interface Pattern<Kind extends string, EntityName extends string, P, Row,
   readonly entity: EntityName;
   /** Only a type: the parameters. */
   readonly $params: P;
-  /** Only a type: the row; "record": the entity's record. */
+  /** Only a type: the row; "record": the entity's record; "records": one entity's name and a record of it. */
   readonly $row: Row;
   /** Only a type: the levels that a call may ask for. */
   readonly $level: AtMost<Level>;
@@ -66,8 +66,10 @@ type ListKind<K extends readonly string[], B extends readonly unknown[]> = K ext
 
 /** What a pattern is before `defineModel` has checked it. */
 export interface PatternDraft {
-  readonly kind: "get" | "list" | "top" | "search";
+  readonly kind: "get" | "list" | "top" | "search" | "together";
   readonly entity: string;
+  /** Of `together`: all entities. */
+  readonly entities?: readonly string[];
   readonly spec: {
     readonly by?: unknown;
     readonly order?: unknown;
@@ -212,4 +214,46 @@ export function search<
   },
 ): Pattern<"search", N, Simplify<{ text: string } & { [F in Filter]?: At<R, F> }>, "record", Level> {
   return draft("search", entity.name, spec);
+}
+
+/** A row of `together`: which entity it is of, and the record. */
+export type TogetherRow<E, Name> = {
+  [N in Name & keyof E]: E[N] extends { readonly $record: infer R }
+    ? { readonly entity: N; readonly record: R }
+    : never;
+}[Name & keyof E];
+
+/**
+ * Records of several entities that belong together, in one request: a customer and all their orders. Rows come entity
+ * by entity, in the order of the entities' names, each in the order of its key. Where the entities' keys begin with
+ * `by`, the design places them side by side.
+ *
+ * @param entities what is read; each has all fields of `by`
+ * @param spec `by`: fields that each call gives a value for.
+ *
+ * @example
+ * ```ts
+ * customerFile: together([customer, order], { by: ["customerId"] }),
+ * // for await (const row of shop.customerFile.each({ customerId: "17850" })) {
+ * //   if (row.entity === "order") console.log(row.record.total);
+ * // }
+ * ```
+ */
+export function together<
+  const E extends readonly AnyEntity[],
+  const B extends readonly (keyof E[number]["$record"] & string)[],
+  const Level extends Consistency = "session",
+>(
+  entities: E,
+  spec: { readonly by: B; readonly consistency?: Level },
+): Pattern<"together", E[number]["name"], Asked<E[number]["$record"], B[number]>, "records", Level> {
+  const names = entities.map(({ name }) => name);
+  const made: PatternDraft = { kind: "together", entity: names[0] ?? "", entities: names, spec };
+  return made as unknown as Pattern<
+    "together",
+    E[number]["name"],
+    Asked<E[number]["$record"], B[number]>,
+    "records",
+    Level
+  >;
 }

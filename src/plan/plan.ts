@@ -1,9 +1,15 @@
 import { KeyfoldError } from "../internal/errors.js";
 import type { ModelData } from "../model/description.js";
 import { stableJson } from "./design.js";
+import { dynamodbCapability } from "./dynamodb/capability.js";
+import { renderCloudFormation } from "./dynamodb/create-table.js";
+import { renderGrants } from "./dynamodb/grants.js";
+import { planDynamodb } from "./dynamodb/plan.js";
+import { renderDynamodb } from "./dynamodb/render.js";
+import type { DynamoPrices } from "./dynamodb/types.js";
 import { mongodbCapability } from "./mongodb/capability.js";
 import { planMongodb } from "./mongodb/plan.js";
-import { renderGrants, renderMongodb } from "./mongodb/render.js";
+import { renderMongodb, renderGrants as renderMongodbGrants } from "./mongodb/render.js";
 import { redisCapability } from "./redis/capability.js";
 import { renderGrants as renderRedisGrants } from "./redis/grants.js";
 import { libraryCode, libraryName } from "./redis/library.js";
@@ -11,10 +17,16 @@ import { planRedis, storedDesign } from "./redis/plan.js";
 import { renderRedis } from "./redis/render.js";
 import type { CapabilityData, Plan, PlannedEngine } from "./types.js";
 
+/** What a plan is made with beside the model. */
+export interface PlanOptions {
+  /** Prices of DynamoDB's units and storage, which money is estimated with; left out: no money. */
+  readonly prices?: DynamoPrices;
+}
+
 /** What there is for one engine. */
 interface Planner<P extends Plan> {
   readonly capability: CapabilityData;
-  readonly plan: (model: ModelData) => P;
+  readonly plan: (model: ModelData, options: PlanOptions) => P;
   readonly render: (plan: P) => string;
   /**
    * Texts that other tools take, by name. `grants`, which every engine has: the least rights. `place` is what they are
@@ -26,11 +38,20 @@ type PlanDocument<P extends Plan> = (plan: P, place: string) => string;
 
 /** What there is for each engine: one entry per engine, and no other place that names them. */
 const planners: { readonly [E in PlannedEngine]: Planner<Extract<Plan, { engine: E }>> } = {
+  dynamodb: {
+    capability: dynamodbCapability,
+    plan: planDynamodb,
+    render: renderDynamodb,
+    documents: {
+      grants: (plan, table) => renderGrants(plan.grants, table),
+      cloudformation: (plan, table) => renderCloudFormation(plan.table, table),
+    },
+  },
   mongodb: {
     capability: mongodbCapability,
     plan: planMongodb,
     render: renderMongodb,
-    documents: { grants: (plan, database) => renderGrants(plan.grants, database) },
+    documents: { grants: (plan, database) => renderMongodbGrants(plan.grants, database) },
   },
   redis: {
     capability: redisCapability,
@@ -43,9 +64,9 @@ const planners: { readonly [E in PlannedEngine]: Planner<Extract<Plan, { engine:
   },
 };
 
-/** What there is for a plan's engine. */
-function plannerOf(engine: PlannedEngine): Planner<Plan> {
-  return planners[engine] as unknown as Planner<Plan>;
+/** The planner of a plan's engine: the table's types tie them together. */
+function plannerOf<P extends Plan>(plan: P): Planner<P> {
+  return planners[plan.engine] as unknown as Planner<P>;
 }
 
 /** Engines that a plan can be made for. */
@@ -73,15 +94,19 @@ export function isPlannedEngine(engine: string): engine is PlannedEngine {
  * console.log(renderPlanText(planFor(describe(model), "mongodb")));
  * ```
  */
-export function planFor<E extends PlannedEngine>(model: ModelData, engine: E): Extract<Plan, { engine: E }>;
-export function planFor(model: ModelData, engine: string): Plan;
-export function planFor(model: ModelData, engine: string): Plan {
+export function planFor<E extends PlannedEngine>(
+  model: ModelData,
+  engine: E,
+  options?: PlanOptions,
+): Extract<Plan, { engine: E }>;
+export function planFor(model: ModelData, engine: string, options?: PlanOptions): Plan;
+export function planFor(model: ModelData, engine: string, options: PlanOptions = {}): Plan {
   if (!isPlannedEngine(engine)) {
     throw new KeyfoldError("INPUT_INVALID", `No plan can be made for ${JSON.stringify(engine)}.`, {
       fix: `Use one of ${plannedEngines.join(", ")}.`,
     });
   }
-  return plannerOf(engine).plan(model);
+  return (planners[engine] as unknown as Planner<Plan>).plan(model, options);
 }
 
 /**
@@ -93,7 +118,7 @@ export function planFor(model: ModelData, engine: string): Plan {
  * ```
  */
 export function renderPlanText(plan: Plan): string {
-  return plannerOf(plan.engine).render(plan);
+  return plannerOf(plan).render(plan);
 }
 
 /**
@@ -121,7 +146,7 @@ export function planDocuments(engine: PlannedEngine): readonly string[] {
  * @throws KeyfoldError `INPUT_INVALID` for a document that the engine does not have.
  */
 export function planDocument(plan: Plan, name: string, place: string): string {
-  const { documents } = plannerOf(plan.engine);
+  const { documents } = plannerOf(plan);
   const make = Object.hasOwn(documents, name) ? documents[name] : undefined;
   if (make === undefined) {
     throw new KeyfoldError("INPUT_INVALID", `There is no document ${JSON.stringify(name)} for ${plan.engine}.`, {

@@ -1,10 +1,11 @@
 import type { Consistency } from "../model/consistency.js";
+import type { DynamoPlan } from "./dynamodb/types.js";
 import type { Finding } from "./finding.js";
 import type { MongoPlan } from "./mongodb/types.js";
 import type { RedisPlan } from "./redis/types.js";
 
 /** A physical design with its requests, estimates and findings: one member per engine, told apart by `engine`. */
-export type Plan = MongoPlan | RedisPlan;
+export type Plan = DynamoPlan | MongoPlan | RedisPlan;
 
 /** Engines that a plan can be made for. */
 export type PlannedEngine = Plan["engine"];
@@ -15,7 +16,7 @@ export interface PlanFacts {
   readonly engine: string;
   /**
    * Version of the design: twelve hexadecimal digits over everything that decides what is stored and how it is asked for.
-   * Cursors are bound to it. Workload numbers do not change it.
+   * Cursors are bound to it. Workload numbers change it only where they decide how records lie (write shards).
    */
   readonly design: string;
   /** By pattern name; each engine's own kinds of plans. */

@@ -17,7 +17,16 @@ async function complete(...words: string[]): Promise<{ values: string[]; paths: 
 
 describe("completion", () => {
   test("commands, options, their values", async () => {
-    expect((await complete("")).values).toEqual(["demo", "dev", "plan", "apply", "load", "query", "completion"]);
+    expect((await complete("")).values).toEqual([
+      "demo",
+      "dev",
+      "plan",
+      "apply",
+      "load",
+      "query",
+      "fold",
+      "completion",
+    ]);
     expect((await complete("de")).values).toEqual(["demo", "dev"]);
     expect((await complete("load", "m.ts", "line", "f.csv", "--f")).values).toEqual(["--format"]);
     expect((await complete("load", "m.ts", "line", "f.csv", "--format", "")).values).toEqual(["csv", "ndjson"]);

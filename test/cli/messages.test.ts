@@ -180,7 +180,7 @@ export default defineModel({ entities: { line }, patterns: { byNam: list(line, {
 });
 
 describe("help", () => {
-  test.each(["demo", "dev", "plan", "apply", "load", "query", "completion"])(
+  test.each(["demo", "dev", "plan", "apply", "load", "query", "fold", "completion"])(
     "%s --help has examples",
     async (command) => {
       const ran = await keyfold([command, "--help"], { cwd: path });

@@ -1,16 +1,21 @@
-import { type Client, connect } from "keyfold";
-import type { MongoDB } from "keyfold/mongodb";
-import { mongodb, open } from "keyfold/mongodb";
+import { type Adapter, type Client, connect } from "keyfold";
+import { type DynamoDB, dynamodb, open as openDynamodb } from "keyfold/dynamodb";
+import { type MongoDB, mongodb, open as openMongodb } from "keyfold/mongodb";
 import { expect } from "vitest";
 import model from "../../examples/online-retail/model.js";
 import { keyfold, MODEL, start } from "../cli/keyfold.js";
 
-/** The example's client. */
-export interface Shop extends Client<typeof model, MongoDB> {}
+/** The example's client, on any engine. */
+export interface Shop extends Client<typeof model, MongoDB | DynamoDB> {}
+
+/** Engines that the main job is done on. */
+export const engines = ["mongodb", "dynamodb"] as const;
+export type MainJobEngine = (typeof engines)[number];
 
 /** A shop whose lines were loaded by the program, from a file, into a database of its own. */
 export interface LoadedShop extends AsyncDisposable {
   readonly shop: Shop;
+  readonly url: string;
   /** The line with which the load ended. */
   readonly counts: {
     readonly read: number;
@@ -21,33 +26,63 @@ export interface LoadedShop extends AsyncDisposable {
   readonly loadMs: number;
 }
 
+interface Opened {
+  readonly adapter: Adapter<MongoDB | DynamoDB>;
+  drop(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const openers: { readonly [E in MainJobEngine]: (url: string) => Promise<Opened> } = {
+  async mongodb(url) {
+    const client = openMongodb(url);
+    return {
+      adapter: mongodb(client.db()),
+      drop: async () => void (await client.db().dropDatabase()),
+      close: () => client.close(),
+    };
+  },
+  async dynamodb(url) {
+    const { DeleteTableCommand } = await import("@aws-sdk/client-dynamodb");
+    const { client, table } = openDynamodb(url);
+    return {
+      adapter: dynamodb(client, { table }),
+      drop: async () => void (await client.send(new DeleteTableCommand({ TableName: table }))),
+      close: async () => client.destroy(),
+    };
+  },
+};
+
 /**
  * The main job, as a person does it: an engine, `keyfold apply`, `keyfold load`. The engine is the embedded one in a
- * process of its own, or the server that `KEYFOLD_TEST_MONGODB_URL` names.
+ * process of its own, or the server that `KEYFOLD_TEST_MONGODB_URL` or `KEYFOLD_TEST_DYNAMODB_URL` names.
  */
-export async function loadedShop(file: string): Promise<LoadedShop> {
-  const given = process.env["KEYFOLD_TEST_MONGODB_URL"];
-  const dev = given === undefined ? start(["dev", "--only", "mongodb", "--any-port", "--json"]) : undefined;
-  const url = new URL(
-    given ?? (JSON.parse(await (dev as NonNullable<typeof dev>).line()) as { mongodb: string }).mongodb,
-  );
-  url.pathname = `/main_job_${process.pid}_${Date.now().toString(36)}`;
-  const applied = await keyfold(["apply", MODEL, "--to", url.href]);
+export async function loadedShop(engine: MainJobEngine, file: string): Promise<LoadedShop> {
+  const given = process.env[`KEYFOLD_TEST_${engine.toUpperCase()}_URL`];
+  const dev = given === undefined ? start(["dev", "--only", engine, "--any-port", "--json"]) : undefined;
+  const told = given ?? (JSON.parse(await (dev as NonNullable<typeof dev>).line()) as Record<string, string>)[engine];
+  const server = new URL(told as string);
+  const name = `main_job_${process.pid}_${Date.now().toString(36)}`;
+  const url =
+    engine === "dynamodb"
+      ? `dynamodb://test:test@${server.host}/${name}?region=eu-west-1`
+      : `${server.origin === "null" ? `${server.protocol}//${server.host}` : server.origin}/${name}${server.search}`;
+  const applied = await keyfold(["apply", MODEL, "--to", url]);
   expect(applied.code, applied.stderr).toBe(0);
   const from = performance.now();
-  const loaded = await keyfold(["load", MODEL, "line", file, "--to", url.href, "--json"]);
+  const loaded = await keyfold(["load", MODEL, "line", file, "--to", url, "--json"]);
   const loadMs = performance.now() - from;
   expect(loaded.code, loaded.stderr).toBe(0);
-  const client = open(url.href);
-  const shop: Shop = connect(model, mongodb(client.db()));
+  const opened = await openers[engine](url);
+  const shop: Shop = connect(model, opened.adapter, { deadlineMs: 60_000 });
   return {
     shop,
+    url,
     counts: JSON.parse(loaded.stdout) as LoadedShop["counts"],
     loadMs,
     async [Symbol.asyncDispose]() {
       await shop.$close();
-      if (dev === undefined) await client.db().dropDatabase();
-      await client.close();
+      if (dev === undefined) await opened.drop();
+      await opened.close();
       dev?.child.kill("SIGTERM");
       await dev?.ended;
     },

@@ -66,7 +66,7 @@ describe.skipIf(!there)(`the Online Retail data set${there ? "" : ` (skipped: ${
   let answers: Answers;
   beforeAll(async () => {
     answers = JSON.parse(readFileSync(`${FOLDER}/online-retail.answers.json`, "utf8")) as Answers;
-    loaded = await loadedShop(FILE);
+    loaded = await loadedShop("mongodb", FILE);
   }, 300_000);
   afterAll(() => loaded?.[Symbol.asyncDispose](), 60_000);
 

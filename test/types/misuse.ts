@@ -3,8 +3,8 @@
  * after "says:" must be in the compiler's message. Compiled by types.test.ts and by `npm run typecheck`; never run.
  */
 import { z } from "zod";
-import { day, defineModel, embed, entity, get, list, search, top } from "../../src/index.js";
-import { device, item, line } from "./model.js";
+import { day, defineModel, embed, entity, get, list, search, together, top } from "../../src/index.js";
+import { customer, device, item, line, order } from "./model.js";
 import { named, onEither, onRedis, onTable, shop } from "./use.js";
 
 // @ts-expect-error a key that is not a field; says: '"idd"' is not assignable to type '"id"'
@@ -58,6 +58,10 @@ defineModel({ entities: { line }, patterns: { deviceById: get(device) } });
 defineModel({ entities: { lines: line }, patterns: {} });
 // @ts-expect-error workload for nothing; says: 'lin' does not exist in type
 defineModel({ entities: { line }, patterns: {}, workload: { lin: { records: 1 } } });
+// @ts-expect-error entities together by a field that only one has; says: Type '"orderId"' is not assignable to type '"customerId"'
+together([customer, order], { by: ["orderId"] });
+// @ts-expect-error entities together on an engine that reads them apart; says: "mongodb() cannot serve \"together\" patterns: see keyfold plan"
+shop.customerFile({ customerId: "1" });
 // @ts-expect-error a pattern that the engine cannot serve; says: "mongodb() cannot serve \"search\" patterns: see keyfold plan"
 shop.searchLines({ text: "mug" });
 // @ts-expect-error the same, row by row; says: "mongodb() cannot serve \"search\" patterns: see keyfold plan"

@@ -12,6 +12,7 @@ import {
   list,
   month,
   search,
+  together,
   top,
 } from "../../src/index.js";
 
@@ -51,11 +52,21 @@ export const device = entity("device", {
   unique: [["serial"]],
 });
 
+export const customer = entity("customer", {
+  schema: z.object({ customerId: z.string(), name: z.string() }),
+  key: ["customerId"],
+});
+export const order = entity("order", {
+  schema: z.object({ customerId: z.string(), orderId: z.int(), total: decimal(2) }),
+  key: ["customerId", "orderId"],
+});
+
 export default defineModel({
-  entities: { line, device },
+  entities: { line, device, customer, order },
   patterns: {
     lineBySeq: get(line, { consistency: "strong" }),
     deviceById: get(device),
+    customerFile: together([customer, order], { by: ["customerId"] }),
     devicesOfTenant: list(device, { by: ["tenant"], order: { id: "asc" } }),
     linesByCustomer: list(line, { by: ["customerId"], order: { at: "desc", seq: "desc" } }),
     linesByDay: list(line, { by: [day("at")], order: { at: "desc", seq: "desc" }, consistency: "eventual" }),

@@ -58,15 +58,19 @@ describe("types", () => {
   });
 
   it("fit the examples in the documentation of model and plan", { timeout: 120_000 }, () => {
-    const examples = ["../../src/model", "../../src/plan", "../../src/plan/mongodb", "../../src/client"].flatMap(
-      examplesOf,
-    );
+    const examples = [
+      "../../src/model",
+      "../../src/plan",
+      "../../src/plan/mongodb",
+      "../../src/plan/dynamodb",
+      "../../src/client",
+    ].flatMap(examplesOf);
     expect(examples.length).toBeGreaterThan(15);
     const code = examples.map((example, index) => {
       // A pattern alone is a member of `patterns`; all else is a statement.
       const member = /^\w+: /.test(example);
       const text = example.replace(/^export (default )?/m, "").replace('import("./model.js")', "Promise.resolve({})");
-      return `export async function example${index}() {\n${member ? `defineModel({ entities: { line }, patterns: {\n${text}\n} });` : text}\n}`;
+      return `export async function example${index}() {\n${member ? `defineModel({ entities: { line, customer, order }, patterns: {\n${text}\n} });` : text}\n}`;
     });
     const file = path("examples.generated.ts");
     const found = diagnose(["examples.generated.ts"], new Map([[file, `${preamble}\n${code.join("\n")}\n`]]));
@@ -82,17 +86,19 @@ describe("types", () => {
 /** What an example may take for granted: the imports, a model, its client. */
 const preamble = `import { z } from "zod";
 import * as keyfold from "../../src/index.js";
-import { apply, bytes, type Client, connect, day, decimal, defineModel, describe, embed, entity, get, hour, isModel, isPlannedEngine, list, type Mapping, month, planFor, renderPlanJson, renderPlanText, search, top } from "../../src/index.js";
+import { apply, bytes, type Client, connect, day, decimal, defineModel, describe, embed, entity, fold, get, hour, isModel, isPlannedEngine, list, type Mapping, month, planFor, renderPlanJson, renderPlanText, search, together, top } from "../../src/index.js";
 import { mongodb, type MongoDB } from "../../src/adapters/mongodb/index.js";
 import { planMongodb } from "../../src/plan/mongodb/plan.js";
+import { planDynamodb } from "../../src/plan/dynamodb/plan.js";
+import { dynamodb, open } from "../../src/adapters/dynamodb/index.js";
 import type { MongoClient } from "mongodb";
-import model, { line } from "./model.js";
+import model, { customer, line, order } from "./model.js";
 import { shop } from "./use.js";
 declare const client: MongoClient;
 const db = client.db("shop");
 const record = (await shop.lineBySeq({ seq: 1 }))!;
 declare const multiply: (a: unknown, b: unknown) => keyfold.Decimal;
-export const all = [apply, multiply, keyfold, z, bytes, connect, day, decimal, describe, embed, entity, get, hour, isModel, isPlannedEngine, list, month, planFor, renderPlanJson, renderPlanText, search, top, mongodb, planMongodb, model, db, record];
+export const all = [fold, together, planDynamodb, dynamodb, open, customer, apply, multiply, keyfold, z, bytes, connect, day, decimal, describe, embed, entity, get, hour, isModel, isPlannedEngine, list, month, planFor, renderPlanJson, renderPlanText, search, top, mongodb, planMongodb, model, db, record];
 export type All = [Client<typeof model, MongoDB>, Mapping<typeof line>];`;
 
 /** The code of each `@example` in a folder's files. */

@@ -1,5 +1,5 @@
 /** What the types infer. Compiled by types.test.ts and by `npm run typecheck`; never run. */
-import type { MongoDB, Redis } from "../../src/adapters/port/capability.js";
+import type { DynamoDB, MongoDB, Redis } from "../../src/adapters/port/capability.js";
 import {
   type Adapter,
   type Client,
@@ -23,6 +23,7 @@ export interface Text {
 
 declare const mongodb: Adapter<MongoDB>;
 declare const table: Adapter<Table>;
+declare const dynamo: Adapter<DynamoDB>;
 declare const text: Adapter<Text>;
 declare const redis: Adapter<Redis>;
 declare const either: Adapter<MongoDB | Table>;
@@ -33,6 +34,7 @@ declare function eq<A, B>(_: Eq<A, B>): void;
 
 export const shop = connect(model, mongodb);
 export const onTable = connect(model, table);
+export const onDynamo = connect(model, dynamo);
 export const onText = connect(model, text);
 export const onRedis = connect(model, redis);
 export const onEither = connect(model, either);
@@ -60,6 +62,11 @@ export async function inference(): Promise<void> {
   eq<typeof first.views, bigint>(true);
   eq<typeof first.photo, Uint8Array | undefined>(true);
   eq<IsAny<typeof first>, false>(true);
+  // Entities that are read together are told apart by name.
+  const file = await onDynamo.customerFile({ customerId: "1" }, { consistency: "session" });
+  const row = file.items[0];
+  if (row?.entity === "order") eq<typeof row.record, { customerId: string; orderId: number; total: Decimal }>(true);
+  if (row?.entity === "customer") eq<typeof row.record, { customerId: string; name: string }>(true);
 
   // Parameters come from `by` and `range`, never optional in `by`.
   eq<Parameters<typeof shop.lineBySeq>[0], { seq: number }>(true);

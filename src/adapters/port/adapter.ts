@@ -30,6 +30,11 @@ export interface Store {
   inspect(call: Call): Promise<DesignState>;
   /** Creates what is missing; drops nothing unless the call says `drop`. */
   apply(call: ApplyCall): Promise<DesignState>;
+  /**
+   * Replaces closed buckets of `top` patterns by their sums, where the engine keeps such buckets; undefined: it has
+   * nothing to fold.
+   */
+  fold?(call: FoldCall): Promise<FoldState>;
   /** A session that begins here, or goes on from a token of this or another process. */
   session(token?: string): StoreSession;
   /** Gives back what the adapter itself opened; the user's own driver client stays open. */
@@ -140,6 +145,30 @@ export interface ApplyCall extends Call {
   readonly dryRun?: boolean;
   /** Drop indexes that are not in the plan, and drop and make anew those that differ. Data is never dropped. Default false. */
   readonly drop?: boolean;
+}
+
+export interface FoldCall extends Call {
+  /** Told of each bucket. */
+  readonly onProgress?: (bucket: FoldedBucket) => void;
+}
+
+/** What became of one bucket. */
+export interface FoldedBucket {
+  readonly pattern: string;
+  /** "2010-12-01" */
+  readonly bucket: string;
+  /**
+   * `folded`: by this call; `same`: it was before; `open`: it is not over, or somebody writes to it; `lost`: a late
+   * record came in between, and the next call folds it.
+   */
+  readonly state: "folded" | "same" | "open" | "lost";
+  /** Of a bucket that this call folded. */
+  readonly groups?: number;
+  readonly records?: number;
+}
+
+export interface FoldState {
+  readonly buckets: readonly FoldedBucket[];
 }
 
 export interface ApplyProgress {

@@ -9,6 +9,18 @@ export interface Capability {
   readonly serves: { readonly [Kind in string]?: Consistency };
 }
 
+/** What DynamoDB serves. */
+export interface DynamoDB {
+  readonly engine: "dynamodb";
+  readonly serves: {
+    get: Consistency;
+    listByKey: Consistency;
+    list: Consistency;
+    together: Consistency;
+    top: "session" | "bounded" | "eventual";
+  };
+}
+
 /** What MongoDB serves. */
 export interface MongoDB {
   readonly engine: "mongodb";

@@ -110,6 +110,7 @@ async function explain(
 
 /** Names of a row's members, in the order in which they are shown. */
 export function columnsOf(model: ModelData, pattern: PatternData): string[] {
+  if (pattern.kind === "together") return ["entity", "record"];
   if (pattern.kind === "top") return [pattern.by, ...(pattern.sum === undefined ? [] : [pattern.sum]), "count"];
   return Object.keys((model.entities[pattern.entity] as EntityData).fields);
 }

@@ -20,6 +20,7 @@ export function paramsOf(model: ModelData, pattern: PatternData): Param[] {
   const entity = model.entities[pattern.entity] as EntityData;
   switch (pattern.kind) {
     case "get":
+    case "together":
       return pattern.by.map((by) => byParam(entity, by));
     case "list":
     case "listByKey":

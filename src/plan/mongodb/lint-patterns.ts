@@ -36,7 +36,10 @@ function unservedFinding(pattern: PatternData): Finding {
     severity: "warning",
     subject: pattern.name,
     evidence: `"${pattern.name}" is a "${pattern.kind}" pattern; MongoDB serves ${Object.keys(mongodbCapability.serves).join(", ")}`,
-    cause: "MongoDB Community has no ranked text search that agrees with the other engines'.",
+    cause:
+      pattern.kind === "search"
+        ? "MongoDB Community has no ranked text search that agrees with the other engines'."
+        : "Each entity has a collection of its own, and one request reads one collection.",
     fix: "Ask it of an engine that serves it, or leave it out of the model that is used with MongoDB.",
   };
 }

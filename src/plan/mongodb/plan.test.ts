@@ -347,7 +347,7 @@ describe("the load on one key", () => {
 describe("planFor", () => {
   it("refuses an engine that it does not know", () => {
     expect(() => planFor(describeModel(shop(1)), "oracle")).toThrow(
-      expect.objectContaining({ code: "INPUT_INVALID", fix: expect.stringMatching(/^Use one of mongodb/) }),
+      expect.objectContaining({ code: "INPUT_INVALID", fix: expect.stringMatching(/^Use one of .*mongodb/) }),
     );
   });
 });

@@ -1,0 +1,91 @@
+import type { Deadline } from "../../internal/deadline.js";
+import { joinKey, splitKey } from "../../plan/dynamodb/key-encoding.js";
+import { PARTITION, SORT } from "../../plan/dynamodb/names.js";
+import type { DynamoPlan } from "../../plan/dynamodb/types.js";
+import type { Item } from "./driver.js";
+import { queryAll } from "./query.js";
+import type { Requests } from "./requests.js";
+
+/**
+ * Which places of a table hold all that they must. A place that is planned for a table with records in it is filled
+ * from them by `apply`; until it is whole, its patterns are refused. Each place has an item in a partition of its own.
+ */
+export interface Place {
+  readonly name: string;
+  readonly entities: readonly string[];
+  /** Patterns that wait for it; none: it is a unique constraint, and everything does. */
+  readonly patterns: readonly string[];
+}
+
+/** All places of a plan beside the homes. */
+export function placesOf(plan: DynamoPlan): readonly Place[] {
+  const places = new Map<string, { entities: string[]; patterns: string[] }>();
+  for (const entity of Object.values(plan.entities)) {
+    for (const entry of [...entity.indexed, ...entity.copies, ...entity.contributions, ...entity.uniques]) {
+      const place = places.get(entry.name) ?? { entities: [], patterns: [] };
+      places.set(entry.name, place);
+      place.entities.push(entity.entity);
+      for (const pattern of entry.serves) if (!place.patterns.includes(pattern)) place.patterns.push(pattern);
+    }
+  }
+  return [...places].map(([name, { entities, patterns }]) => ({ name, entities, patterns }));
+}
+
+/** How far a place is. */
+export interface Filled {
+  readonly whole: boolean;
+  /** Where the pass that fills it stands: the last key of each segment, "" at its end; undefined: it has not begun. */
+  readonly segments: readonly (Item | "" | undefined)[];
+}
+
+const PLACES = "keyfold";
+
+/** The items that tell how far places are. */
+export class PlacesState {
+  readonly #requests: Requests;
+
+  constructor(requests: Requests) {
+    this.#requests = requests;
+  }
+
+  async read(deadline: Deadline): Promise<Map<string, Filled>> {
+    const found = new Map<string, Filled>();
+    await queryAll(
+      this.#requests.table,
+      joinKey([PLACES, "places"]),
+      undefined,
+      true,
+      (item) => {
+        const name = splitKey(item[SORT]?.S ?? "")[0] ?? "";
+        const segments = item["segments"]?.S;
+        found.set(unescaped(name), {
+          whole: item["whole"]?.BOOL === true,
+          segments:
+            segments === undefined ? [] : (JSON.parse(segments) as (Item | "" | null)[]).map((one) => one ?? undefined),
+        });
+      },
+      this.#requests,
+      deadline,
+    );
+    return found;
+  }
+
+  async write(name: string, { whole, segments }: Filled, deadline: Deadline): Promise<void> {
+    const Item: Item = {
+      [PARTITION]: { S: joinKey([PLACES, "places"]) },
+      [SORT]: { S: joinKey([escaped(name)]) },
+      whole: { BOOL: whole },
+      ...(whole ? {} : { segments: { S: JSON.stringify(segments.map((one) => one ?? null)) } }),
+    };
+    await this.#requests.send("PutItem", { TableName: this.#requests.table, Item }, deadline);
+  }
+}
+
+/** Names of places hold no "#" but where a condition has one. */
+function escaped(name: string): string {
+  return encodeURIComponent(name).replaceAll("%2F", "/").replaceAll("%2C", ",").replaceAll("%2B", "+");
+}
+
+function unescaped(name: string): string {
+  return decodeURIComponent(name);
+}

@@ -1,0 +1,270 @@
+import type { Deadline } from "../../internal/deadline.js";
+import { KeyfoldError } from "../../internal/errors.js";
+import { indexDefinition, tableDefinition } from "../../plan/dynamodb/create-table.js";
+import type { DynamoIndex, DynamoPlan } from "../../plan/dynamodb/types.js";
+import type { ApplyCall, Call, DesignItem, DesignState } from "../port/adapter.js";
+import { type Place, PlacesState, placesOf } from "./contents.js";
+import type { Doc } from "./driver.js";
+import { fillPlaces } from "./fill.js";
+import type { Requests } from "./requests.js";
+import type { StoredEntity } from "./write.js";
+
+/** How often a table that is being made or changed is looked at. */
+const POLL_MS = 500;
+/** `apply` waits for indexes, which may take hours to fill, unless the call has a deadline. */
+const APPLY_DEADLINE_MS = 7 * 24 * 3_600_000;
+
+interface StoredIndex {
+  readonly IndexName?: string;
+  readonly IndexStatus?: string;
+  readonly Backfilling?: boolean;
+  readonly KeySchema?: readonly { readonly AttributeName?: string; readonly KeyType?: string }[];
+  readonly Projection?: { readonly ProjectionType?: string };
+}
+interface StoredTable {
+  readonly TableStatus?: string;
+  readonly KeySchema?: StoredIndex["KeySchema"];
+  readonly AttributeDefinitions?: readonly { readonly AttributeName?: string; readonly AttributeType?: string }[];
+  readonly GlobalSecondaryIndexes?: readonly StoredIndex[];
+}
+
+/** Compares a plan with a table, and makes it so. */
+export class DynamoDesign {
+  readonly #requests: Requests;
+  readonly #plan: DynamoPlan;
+  readonly #entities: ReadonlyMap<string, StoredEntity>;
+  readonly #places: readonly Place[];
+  readonly #state: PlacesState;
+
+  constructor(requests: Requests, plan: DynamoPlan, entities: ReadonlyMap<string, StoredEntity>) {
+    this.#requests = requests;
+    this.#plan = plan;
+    this.#entities = entities;
+    this.#places = placesOf(plan);
+    this.#state = new PlacesState(requests);
+  }
+
+  async inspect(call: Call): Promise<DesignState> {
+    using deadline = this.#requests.deadline(call);
+    return stateOf(await this.#compare(deadline));
+  }
+
+  async #compare(deadline: Deadline): Promise<DesignItem[]> {
+    const table = await this.#describe(deadline);
+    const items = [this.#tableItem(table), ...this.#indexItems(table)];
+    const usable = items[0]?.state === "same";
+    const known = usable ? await this.#state.read(deadline) : new Map();
+    for (const place of this.#places) {
+      const found = known.get(place.name);
+      const state = found === undefined ? "missing" : found.whole ? "same" : "building";
+      items.push(...contentsItems(place, state));
+    }
+    for (const name of known.keys()) {
+      if (this.#places.some((place) => place.name === name)) continue;
+      items.push({
+        kind: "contents",
+        name,
+        state: "extra",
+        detail: "items of an earlier design; nothing reads them",
+      });
+    }
+    return items;
+  }
+
+  async #describe(deadline: Deadline): Promise<StoredTable | undefined> {
+    try {
+      const output = await this.#requests.send("DescribeTable", { TableName: this.#requests.table }, deadline);
+      return output["Table"] as StoredTable;
+    } catch (error) {
+      if (error instanceof KeyfoldError && error.code === "DESIGN_MISSING") return undefined;
+      throw error;
+    }
+  }
+
+  #tableItem(table: StoredTable | undefined): DesignItem {
+    const facts = { kind: "table", name: this.#requests.table } as const;
+    if (table === undefined) return { ...facts, state: "missing" };
+    const difference = keyDifference(table, this.#plan.table.partition, this.#plan.table.sort, table.KeySchema);
+    if (difference !== undefined) return { ...facts, state: "differs", detail: difference };
+    if (table.TableStatus === "CREATING" || table.TableStatus === "DELETING") return { ...facts, state: "building" };
+    return { ...facts, state: "same" };
+  }
+
+  #indexItems(table: StoredTable | undefined): DesignItem[] {
+    const stored = table?.GlobalSecondaryIndexes ?? [];
+    const planned = this.#plan.table.indexes.flatMap((index) => {
+      const found = stored.find(({ IndexName }) => IndexName === index.name);
+      return this.#indexItem(index, table, found);
+    });
+    const extra = stored
+      .filter(({ IndexName }) => !this.#plan.table.indexes.some(({ name }) => name === IndexName))
+      .map(
+        ({ IndexName = "" }): DesignItem => ({
+          kind: "index",
+          name: IndexName,
+          state: "extra",
+          detail: "no pattern reads it",
+        }),
+      );
+    return [...planned, ...extra];
+  }
+
+  /** One item for each pattern that waits for the index alone. */
+  #indexItem(index: DynamoIndex, table: StoredTable | undefined, found: StoredIndex | undefined): DesignItem[] {
+    const facts = { kind: "index", name: index.name } as const;
+    const each = (item: Pick<DesignItem, "state" | "detail">): DesignItem[] =>
+      index.serves.map((pattern) => ({ ...facts, ...item, pattern }));
+    if (table === undefined) return [{ ...facts, state: "missing" }];
+    if (found === undefined) return each({ state: "missing" });
+    const difference =
+      keyDifference(table, index.partition, index.sort, found.KeySchema) ??
+      (found.Projection?.ProjectionType === index.projection
+        ? undefined
+        : `it projects ${found.Projection?.ProjectionType}`);
+    if (difference !== undefined) return each({ state: "differs", detail: difference });
+    return found.IndexStatus === undefined || found.IndexStatus === "ACTIVE" || found.IndexStatus === "UPDATING"
+      ? [{ ...facts, state: "same" }]
+      : each({ state: "building" });
+  }
+
+  async apply(call: ApplyCall): Promise<DesignState> {
+    using deadline = this.#requests.deadline({ deadlineAt: this.#requests.clock.now() + APPLY_DEADLINE_MS, ...call });
+    const before = await this.#compare(deadline);
+    if (call.dryRun) return stateOf(before);
+    const created = new Set<string>();
+    let table = await this.#describe(deadline);
+    if (table === undefined) {
+      call.onProgress?.({ step: `table ${this.#requests.table}`, state: "started" });
+      await this.#create(deadline);
+      created.add("table").add("indexes");
+      call.onProgress?.({ step: `table ${this.#requests.table}`, state: "done" });
+    }
+    table = await this.#waitUntilActive(undefined, call, deadline);
+    if (this.#tableItem(table).state === "differs") return stateOf(await this.#compare(deadline));
+    await this.#changeIndexes(table, created, call, deadline);
+    // Places that were whole before are left alone; the others are filled in one pass over the table.
+    const known = await this.#state.read(deadline);
+    const open = this.#places.filter((place) => known.get(place.name)?.whole !== true);
+    if (open.length > 0) {
+      await fillPlaces(open, known, this.#state, this.#entities, this.#requests, call, deadline);
+      for (const place of open) created.add(place.name);
+    }
+    const after = await this.#compare(deadline);
+    return stateOf(
+      after.map((item) => {
+        const made =
+          created.has(item.name) ||
+          (item.kind === "table" && created.has("table")) ||
+          (item.kind === "index" && created.has("indexes"));
+        return item.state === "same" && made ? { ...item, state: "created" } : item;
+      }),
+    );
+  }
+
+  async #create(deadline: Deadline): Promise<void> {
+    try {
+      const definition = tableDefinition(this.#plan.table) as unknown as Doc;
+      await this.#requests.send("CreateTable", { TableName: this.#requests.table, ...definition }, deadline);
+    } catch (error) {
+      // Another apply was faster.
+      if (!isInUse(error)) throw error;
+    }
+  }
+
+  /** One index at a time, as DynamoDB demands; one that is being made by an earlier run is waited for. */
+  async #changeIndexes(table: StoredTable, created: Set<string>, call: ApplyCall, deadline: Deadline): Promise<void> {
+    const { indexes } = this.#plan.table;
+    let current = table;
+    const change = async (update: Doc, definitions: readonly DynamoIndex[]): Promise<void> => {
+      await this.#requests.send(
+        "UpdateTable",
+        {
+          TableName: this.#requests.table,
+          AttributeDefinitions: tableDefinition(this.#plan.table, definitions).AttributeDefinitions,
+          GlobalSecondaryIndexUpdates: [update],
+        },
+        deadline,
+      );
+    };
+    if (call.drop === true) {
+      for (const { name, state } of this.#indexItems(current)) {
+        if (state !== "extra" && state !== "differs") continue;
+        if (current.GlobalSecondaryIndexes?.every(({ IndexName }) => IndexName !== name) ?? true) continue;
+        call.onProgress?.({ step: `dropping index ${name}`, state: "started" });
+        const kept = indexes.filter((index) => index.name !== name);
+        await change({ Delete: { IndexName: name } }, kept);
+        current = await this.#waitUntilActive(undefined, call, deadline);
+        call.onProgress?.({ step: `dropping index ${name}`, state: "done" });
+      }
+    }
+    for (const index of indexes) {
+      if (current.GlobalSecondaryIndexes?.some(({ IndexName }) => IndexName === index.name)) continue;
+      const step = `index ${index.name}`;
+      call.onProgress?.({ step, state: "started" });
+      const there = current.GlobalSecondaryIndexes ?? [];
+      const known = indexes.filter((one) => one === index || there.some(({ IndexName }) => IndexName === one.name));
+      const provisioned = throughputOf(current);
+      await change({ Create: { ...(indexDefinition(index) as unknown as Doc), ...provisioned } }, known);
+      current = await this.#waitUntilActive(step, call, deadline);
+      created.add(index.name);
+      call.onProgress?.({ step, state: "done" });
+    }
+  }
+
+  /** Waits until the table and all its indexes can be used and changed. */
+  async #waitUntilActive(step: string | undefined, call: ApplyCall, deadline: Deadline): Promise<StoredTable> {
+    for (let looks = 0; ; looks++) {
+      const table = await this.#describe(deadline);
+      const indexes = table?.GlobalSecondaryIndexes ?? [];
+      const active =
+        table !== undefined &&
+        (table.TableStatus === undefined || table.TableStatus === "ACTIVE") &&
+        indexes.every(({ IndexStatus }) => IndexStatus === undefined || IndexStatus === "ACTIVE");
+      if (active) return table;
+      if (step !== undefined) call.onProgress?.({ step, state: "running" });
+      // A laptop's engine is ready at once; AWS takes seconds or hours.
+      await this.#requests.clock.sleep(Math.min(POLL_MS, 10 * 2 ** looks), deadline.signal);
+    }
+  }
+}
+
+/** What differs between a key as planned and as it is. */
+function keyDifference(
+  table: StoredTable,
+  partition: string,
+  sort: string,
+  schema: StoredIndex["KeySchema"],
+): string | undefined {
+  const typeOf = (name: string | undefined): string | undefined =>
+    table.AttributeDefinitions?.find(({ AttributeName }) => AttributeName === name)?.AttributeType;
+  const found = (schema ?? []).map(({ AttributeName }) => `${AttributeName} (${typeOf(AttributeName)})`).join(", ");
+  const planned = `${partition} (S), ${sort} (S)`;
+  return found === planned ? undefined : `its key is ${found} and not ${planned}`;
+}
+
+/** An index of a table with provisioned capacity must have some of its own: that of the table. */
+function throughputOf(table: StoredTable): Doc {
+  const { BillingModeSummary, ProvisionedThroughput } = table as {
+    readonly BillingModeSummary?: { readonly BillingMode?: string };
+    readonly ProvisionedThroughput?: { readonly ReadCapacityUnits?: number; readonly WriteCapacityUnits?: number };
+  };
+  const { ReadCapacityUnits = 0, WriteCapacityUnits = 0 } = ProvisionedThroughput ?? {};
+  if (BillingModeSummary?.BillingMode === "PAY_PER_REQUEST" || ReadCapacityUnits === 0) return {};
+  return { ProvisionedThroughput: { ReadCapacityUnits, WriteCapacityUnits } };
+}
+
+function isInUse(error: unknown): boolean {
+  return (error as { readonly data?: { readonly name?: unknown } }).data?.name === "ResourceInUseException";
+}
+
+function contentsItems(place: Place, state: "missing" | "same" | "building"): DesignItem[] {
+  const facts = { kind: "contents", name: place.name, state } as const;
+  // A unique constraint that is not whole would admit what it must refuse: everything waits for it.
+  if (state === "same" || place.patterns.length === 0) return [facts];
+  return place.patterns.map((pattern) => ({ ...facts, pattern }));
+}
+
+function stateOf(items: readonly DesignItem[]): DesignState {
+  const ready = items.every(({ state }) => state === "same" || state === "created" || state === "extra");
+  return { ready, items };
+}

@@ -1,0 +1,97 @@
+import type { Deadline } from "../../internal/deadline.js";
+import { ENTITY } from "../../plan/dynamodb/names.js";
+import type { RecordData, WriteCall } from "../port/adapter.js";
+import { failed, MAX_RACES, raced, unknown, type WriteOutcome } from "../port/outcome.js";
+import { sameRecord } from "../port/same-record.js";
+import type { StoredItem } from "./codec.js";
+import type { Item } from "./driver.js";
+import { conditionFailed } from "./errors.js";
+import { checkSize } from "./item-size.js";
+import { besides, blockers, putBeside, transact } from "./transaction.js";
+import {
+  ABSENT,
+  bookkeeping,
+  readHome,
+  runWrite,
+  type StoredEntity,
+  settle,
+  versionOfWrite,
+  type Write,
+} from "./write.js";
+
+/** The home item of a new record. */
+export function homeItem(record: RecordData, version: number, id: string, { codec }: StoredEntity): Item {
+  const item: Item = { ...codec.keyItem(record), [ENTITY]: { S: codec.entity.entity }, ...codec.attributes(record) };
+  for (const [attribute, value] of Object.entries(codec.entries(record)))
+    if (value !== undefined) item[attribute] = value;
+  Object.assign(item, bookkeeping(version, id));
+  checkSize(item, codec.entity.entity);
+  return item;
+}
+
+/** Inserts one record; where its key is taken, what is stored there decides. */
+export async function insertOne(
+  record: RecordData,
+  entity: StoredEntity,
+  call: WriteCall,
+  whole: Deadline,
+): Promise<WriteOutcome> {
+  return runWrite(call, whole, async (write) => {
+    const { requests, codec } = entity;
+    const version = requests.nextVersion();
+    const item = homeItem(record, version, write.id, entity);
+    const derived = codec.derive(record);
+    const put = {
+      TableName: requests.table,
+      Item: item,
+      ConditionExpression: ABSENT,
+      ReturnValuesOnConditionCheckFailure: "ALL_OLD",
+    };
+    const applied: WriteOutcome = { kind: "applied", version };
+    if (derived.length > 0) await entity.buckets.open(besides(derived), write.attempts);
+    for (let race = 0; race < MAX_RACES; race++) {
+      const reply =
+        derived.length === 0
+          ? await requests.write("PutItem", put, write.attempts)
+          : await transact(
+              [{ Put: put }, ...derived.map((one) => putBeside(one, requests.table))],
+              entity,
+              write.attempts,
+            );
+      if (reply.kind === "reply") return applied;
+      if (reply.kind === "failed") {
+        if (!reply.mayHaveRun) return failed(reply.error);
+        return settle(
+          record,
+          write,
+          entity,
+          reply.error,
+          (stored) => stored && compareStored(record, stored, entity, write, true),
+        );
+      }
+      const block = blockers(reply.thrown, derived);
+      if (block !== undefined) return block;
+      const seen = conditionFailed(reply.thrown)?.item;
+      const stored = seen === undefined ? await readHome(record, entity, write.whole) : codec.stored(seen);
+      // Nothing there any more: another writer deleted it in between.
+      if (stored !== undefined) return compareStored(record, stored, entity, write, reply.mayHaveRun);
+    }
+    return raced(codec.entity.entity);
+  });
+}
+
+/** What an insert came to when an item is there already. */
+export function compareStored(
+  record: RecordData,
+  stored: StoredItem,
+  { codec }: StoredEntity,
+  write: Write,
+  resent: boolean,
+): WriteOutcome {
+  const version = versionOfWrite(stored, write.id);
+  if (version !== undefined) return { kind: "applied", version };
+  if (sameRecord(codec.fields, record, stored.record))
+    return { kind: "notApplied", reason: "present", version: stored.version };
+  if (resent) return unknown("The insert may have been done and changed by another writer since.", undefined);
+  return { kind: "notApplied", reason: "conflict", version: stored.version };
+}

@@ -1,0 +1,403 @@
+import type { Deadline } from "../../internal/deadline.js";
+import { KeyfoldError } from "../../internal/errors.js";
+import { fullJitterMs } from "../../internal/retry.js";
+import type { Field } from "../../model/field.js";
+import { ENTITY, PARTITION, VERSION, WRITES } from "../../plan/dynamodb/names.js";
+import type { Changes, ConditionalCall, RecordData } from "../port/adapter.js";
+import { scaledInteger, scaledText } from "../port/conditions.js";
+import { failed, MAX_RACES, notApplied, raced, unknown, type WriteOutcome } from "../port/outcome.js";
+import type { Derived, StoredItem } from "./codec.js";
+import type { AttributeValue, Doc, Item } from "./driver.js";
+import { conditionFailed } from "./errors.js";
+import { conditionExpressions, Placeholders } from "./expressions.js";
+import { checkSize } from "./item-size.js";
+import type { WriteReply } from "./requests.js";
+import { besides, blockers, deleteBeside, putBeside, transact } from "./transaction.js";
+import {
+  ABSENT,
+  mayBeForgotten,
+  readHome,
+  runWrite,
+  type StoredEntity,
+  settle,
+  versionOfWrite,
+  type Write,
+} from "./write.js";
+
+/** Stores a record, whatever is there. */
+export async function putOne(
+  record: RecordData,
+  entity: StoredEntity,
+  call: ConditionalCall,
+  whole: Deadline,
+): Promise<WriteOutcome> {
+  const { codec } = entity;
+  const { entity: stored } = codec;
+  const conditional = call.ifVersion !== undefined || (call.if?.length ?? 0) > 0;
+  const attributes = codec.attributes(record);
+  checkSize(attributes, stored.entity);
+  const set: Record<string, AttributeValue> = { [ENTITY]: { S: stored.entity } };
+  const remove: string[] = [];
+  for (const { attribute } of stored.attributes) {
+    const value = attributes[attribute];
+    if (value === undefined) remove.push(attribute);
+    else set[attribute] = value;
+  }
+  const beside = stored.copies.length + stored.contributions.length + stored.uniques.length > 0;
+  return runWrite(call, whole, async (write) => {
+    if (!beside) {
+      return modifyBlindly(
+        record,
+        { set, remove, add: [], entries: codec.entries(record) },
+        !conditional,
+        write,
+        entity,
+      );
+    }
+    return modifySeen(record, () => ({ record, set, remove }), !conditional, write, entity);
+  });
+}
+
+/** Changes, removes and increments fields of one record. */
+export async function updateOne(
+  key: RecordData,
+  changes: Changes,
+  entity: StoredEntity,
+  call: ConditionalCall,
+  whole: Deadline,
+): Promise<WriteOutcome> {
+  const { codec } = entity;
+  const set: Item = {};
+  for (const [name, value] of Object.entries(changes.set)) {
+    if (value !== undefined) set[codec.attribute(name)] = codec.encoder(name)(value);
+  }
+  checkSize(set, codec.entity.entity);
+  const remove = changes.unset.map((name) => codec.attribute(name));
+  const add = Object.entries(changes.increment).filter(([, amount]) => amount !== undefined);
+  const touched = [...Object.keys(changes.set), ...changes.unset, ...Object.keys(changes.increment)];
+  return runWrite(call, whole, async (write) => {
+    if (!codec.touches(touched)) return modifyBlindly(key, { set, remove, add, entries: {} }, false, write, entity);
+    return modifySeen(
+      key,
+      (stored) => {
+        const record: Record<string, unknown> = { ...(stored as StoredItem).record };
+        for (const [name, value] of Object.entries(changes.set)) if (value !== undefined) record[name] = value;
+        for (const name of changes.unset) delete record[name];
+        const sums = { ...set };
+        for (const [name, amount] of add) {
+          record[name] = addTo(codec.fields[name] as Field, record[name], amount, name, codec.entity.entity);
+          sums[codec.attribute(name)] = codec.encoder(name)(record[name]);
+        }
+        return { record, set: sums, remove };
+      },
+      false,
+      write,
+      entity,
+    );
+  });
+}
+
+interface BlindChange {
+  readonly set: { readonly [attribute: string]: AttributeValue };
+  readonly remove: readonly string[];
+  readonly add: readonly (readonly [string, unknown])[];
+  readonly entries: { readonly [attribute: string]: AttributeValue | undefined };
+}
+
+/** A change that needs not know what is stored: one UpdateItem, tested and done by the server. */
+async function modifyBlindly(
+  key: RecordData,
+  change: BlindChange,
+  upsert: boolean,
+  write: Write,
+  entity: StoredEntity,
+): Promise<WriteOutcome> {
+  const { requests, codec } = entity;
+  const { call } = write;
+  const to = new Placeholders();
+  const sets = setsOf({ ...change.set, ...present(change.entries) }, to);
+  const removes = [...change.remove, ...absent(change.entries)].map((name) => to.name(name));
+  const guards: string[] = [];
+  for (const [name, amount] of change.add) {
+    const attribute = to.name(codec.attribute(name));
+    const encode = codec.encoder(name);
+    sets.push(`${attribute} = if_not_exists(${attribute}, ${to.value({ N: "0" })}) + ${to.value(encode(amount))}`);
+    const guard = roomFor(codec.fields[name] as Field, amount, attribute, to);
+    if (guard !== undefined) guards.push(guard);
+  }
+  const version = to.name(VERSION);
+  // A record that is not there begins with a version of the clock, so that one that was deleted does not come back.
+  sets.push(
+    `${version} = if_not_exists(${version}, ${to.value({ N: upsert ? String(requests.nextVersion()) : "0" })}) + ${to.value({ N: "1" })}`,
+  );
+  sets.push(...remember(write.id, to));
+  const conditions = [
+    ...(upsert ? [] : [`attribute_exists(${PARTITION})`]),
+    ...unknownWrite(write.id, to),
+    ...demands(call, entity, to),
+    ...guards,
+  ];
+  const input: Doc = {
+    TableName: requests.table,
+    Key: codec.keyItem(key),
+    UpdateExpression: `SET ${sets.join(", ")}${removes.length === 0 ? "" : ` REMOVE ${removes.join(", ")}`}`,
+    ConditionExpression: conditions.join(" AND "),
+    ...to.members(),
+    ReturnValues: "UPDATED_NEW",
+    ReturnValuesOnConditionCheckFailure: "ALL_OLD",
+  };
+  for (let race = 0; race < MAX_RACES; race++) {
+    const reply = await requests.write("UpdateItem", input, write.attempts);
+    if (reply.kind === "reply") {
+      const made = reply.output["Attributes"] as { readonly [attribute: string]: AttributeValue } | undefined;
+      return { kind: "applied", version: Number(made?.[VERSION]?.N ?? 0) };
+    }
+    if (reply.kind === "failed") {
+      return reply.mayHaveRun ? settle(key, write, entity, reply.error) : failed(reply.error);
+    }
+    const outcome = await refusal(reply, key, write, entity, guards.length > 0);
+    if (outcome !== undefined) return outcome;
+  }
+  return raced(codec.entity.entity);
+}
+
+/** Why a condition did not hold; undefined: another writer was between, and it may hold now. */
+async function refusal(
+  reply: WriteReply & { readonly kind: "refused" },
+  key: RecordData,
+  write: Write,
+  entity: StoredEntity,
+  guarded: boolean,
+): Promise<WriteOutcome | undefined> {
+  const { call } = write;
+  const seen = conditionFailed(reply.thrown)?.item;
+  const stored = seen === undefined ? await readHome(key, entity, write.whole) : entity.codec.stored(seen);
+  const version = versionOfWrite(stored, write.id);
+  if (version !== undefined) return { kind: "applied", version };
+  if (reply.mayHaveRun && mayBeForgotten(stored)) {
+    return unknown("Others wrote this record so often that it no longer tells whether this write was done.", undefined);
+  }
+  if (stored === undefined) return notApplied("missing", undefined);
+  if (call.ifVersion !== undefined && stored.version !== call.ifVersion) return notApplied("version", stored.version);
+  if ((call.if?.length ?? 0) > 0) return notApplied("condition", stored.version);
+  if (guarded) {
+    return failed(
+      new KeyfoldError(
+        "OUT_OF_RANGE",
+        `The increment would take a field of ${entity.codec.entity.entity} out of its type's range.`,
+      ),
+    );
+  }
+  return undefined;
+}
+
+interface SeenChange {
+  /** The record as it will be. */
+  readonly record: RecordData;
+  readonly set: { readonly [attribute: string]: AttributeValue };
+  readonly remove: readonly string[];
+}
+
+/** A change that must know what is stored, because keys, copies or sums follow from it: read, then written if nobody was between. */
+async function modifySeen(
+  key: RecordData,
+  changeOf: (stored: StoredItem | undefined) => SeenChange,
+  upsert: boolean,
+  write: Write,
+  entity: StoredEntity,
+): Promise<WriteOutcome> {
+  const { requests, codec } = entity;
+  const { call } = write;
+  let mayHaveRun = false;
+  for (let race = 0; race < MAX_RACES; race++) {
+    if (race > 0)
+      await requests.clock
+        .sleep(
+          fullJitterMs(race, 5, 200, () => requests.clock.random()),
+          write.attempts.signal,
+        )
+        .catch(() => {});
+    let stored: StoredItem | undefined;
+    try {
+      stored = await readHome(key, entity, race === 0 ? write.attempts : write.whole);
+    } catch (thrown) {
+      if (mayHaveRun) return unknown("The write was sent, and no read could tell what became of it.", thrown);
+      return failed(thrown as KeyfoldError);
+    }
+    const done = versionOfWrite(stored, write.id);
+    if (done !== undefined) return { kind: "applied", version: done };
+    if (mayHaveRun && mayBeForgotten(stored)) {
+      return unknown(
+        "Others wrote this record so often that it no longer tells whether this write was done.",
+        undefined,
+      );
+    }
+    if (stored === undefined && !upsert) return notApplied("missing", undefined);
+    if (call.ifVersion !== undefined && stored?.version !== call.ifVersion)
+      return notApplied("version", stored?.version);
+
+    const change = changeOf(stored);
+    checkSize(codec.attributes(change.record), codec.entity.entity);
+    const before = stored === undefined ? [] : codec.derive(stored.record);
+    const after = codec.derive(change.record);
+    const entries = codec.entries(change.record);
+    const version = stored === undefined ? requests.nextVersion() : stored.version + 1;
+    const to = new Placeholders();
+    const sets = setsOf({ ...change.set, ...present(entries), [VERSION]: { N: String(version) } }, to);
+    sets.push(...remember(write.id, to));
+    const removes = [...change.remove, ...absent(entries)].map((name) => to.name(name));
+    const conditions = [sameVersion(stored, to), ...demands({ ...call, ifVersion: undefined }, entity, to)];
+    const update: Doc = {
+      TableName: requests.table,
+      Key: codec.keyItem(key),
+      UpdateExpression: `SET ${sets.join(", ")}${removes.length === 0 ? "" : ` REMOVE ${removes.join(", ")}`}`,
+      ConditionExpression: conditions.join(" AND "),
+      ...to.members(),
+      ReturnValuesOnConditionCheckFailure: "ALL_OLD",
+    };
+    const { puts, gone } = movesOf(before, after);
+    let reply: WriteReply;
+    if (puts.length + gone.length === 0) reply = await requests.write("UpdateItem", update, write.attempts);
+    else {
+      await entity.buckets.open(besides([...puts, ...gone]), write.attempts);
+      const items = [
+        { Update: update },
+        ...puts.map((one) => putBeside(one, requests.table)),
+        ...gone.map((one) => deleteBeside(one, requests.table)),
+      ];
+      reply = await transact(items, entity, write.attempts);
+    }
+    if (reply.kind === "reply") return { kind: "applied", version };
+    if (reply.kind === "failed")
+      return reply.mayHaveRun || mayHaveRun ? settle(key, write, entity, reply.error) : failed(reply.error);
+    mayHaveRun ||= reply.mayHaveRun;
+    const block = blockers(reply.thrown, puts);
+    if (block !== undefined) return block;
+    if ((call.if?.length ?? 0) > 0) {
+      const now = await readHome(key, entity, write.whole);
+      // The version is the same: it was the condition that did not hold.
+      if (now !== undefined && now.version === stored?.version) return notApplied("condition", now.version);
+    }
+  }
+  return raced(codec.entity.entity);
+}
+
+/** What must be written and removed beside the home item: what stays as it is, is left alone. */
+export function movesOf(
+  before: readonly Derived[],
+  after: readonly Derived[],
+): { readonly puts: readonly Derived[]; readonly gone: readonly Derived[] } {
+  const keyOf = ({ key }: Derived): string => `${key.pk}\0${key.sk}`;
+  const old = new Map(before.map((one) => [keyOf(one), one]));
+  const kept = new Set(after.map(keyOf));
+  const puts = after.filter((one) => {
+    const was = old.get(keyOf(one));
+    return was === undefined || JSON.stringify(was.item) !== JSON.stringify(one.item);
+  });
+  return { puts, gone: before.filter((one) => !kept.has(keyOf(one))) };
+}
+
+function setsOf(values: { readonly [attribute: string]: AttributeValue }, to: Placeholders): string[] {
+  return Object.entries(values).map(([name, value]) => `${to.name(name)} = ${to.value(value)}`);
+}
+
+function present(entries: BlindChange["entries"]): Record<string, AttributeValue> {
+  const found: Record<string, AttributeValue> = {};
+  for (const [name, value] of Object.entries(entries)) if (value !== undefined) found[name] = value;
+  return found;
+}
+
+function absent(entries: BlindChange["entries"]): string[] {
+  return Object.entries(entries).flatMap(([name, value]) => (value === undefined ? [name] : []));
+}
+
+/** Puts a write's id before those of the writes before it; all right sides are read before anything is set. */
+function remember(id: string, to: Placeholders): string[] {
+  const none = to.value({ S: "-" });
+  return WRITES.map((name, index) => {
+    const older = WRITES[index - 1];
+    return older === undefined
+      ? `${to.name(name)} = ${to.value({ S: id })}`
+      : `${to.name(name)} = if_not_exists(${to.name(older)}, ${none})`;
+  });
+}
+
+/** The write is not among those that the item remembers. */
+function unknownWrite(id: string, to: Placeholders): string[] {
+  const value = to.value({ S: id });
+  return WRITES.map((name) => `NOT ${to.name(name)} = ${value}`);
+}
+
+/** What a call demands of the stored record. */
+export function demands(call: ConditionalCall, { codec }: StoredEntity, to: Placeholders): string[] {
+  const conditions = conditionExpressions(call.if ?? [], codec.fields, codec.attribute, to);
+  if (call.ifVersion !== undefined) conditions.push(hasVersion(call.ifVersion, to));
+  return conditions;
+}
+
+/** Records of other writers have no version: they count as version 0. */
+function hasVersion(version: number, to: Placeholders): string {
+  const name = to.name(VERSION);
+  const equal = `${name} = ${to.value({ N: String(version) })}`;
+  return version === 0 ? `(attribute_not_exists(${name}) OR ${equal})` : equal;
+}
+
+/** Nobody wrote the record since it was read. */
+export function sameVersion(stored: StoredItem | undefined, to: Placeholders): string {
+  if (stored === undefined) return ABSENT;
+  return `attribute_exists(${PARTITION}) AND ${hasVersion(stored.version, to)}`;
+}
+
+/** A condition that the sum still fits the field. */
+function roomFor(field: Field, amount: unknown, attribute: string, to: Placeholders): string | undefined {
+  const within = (limit: string, up: boolean): string =>
+    `(attribute_not_exists(${attribute}) OR ${attribute} ${up ? "<=" : ">="} ${to.value({ N: limit })})`;
+  switch (field.kind) {
+    case "int": {
+      const by = amount as number;
+      return within(String(by >= 0 ? Number.MAX_SAFE_INTEGER - by : Number.MIN_SAFE_INTEGER - by), by >= 0);
+    }
+    case "int64": {
+      const by = amount as bigint;
+      return within(String(by >= 0n ? 2n ** 63n - 1n - by : -(2n ** 63n) - by), by >= 0n);
+    }
+    case "decimal": {
+      const by = scaledInteger(amount as string, field.scale);
+      return within(scaledText(by >= 0n ? MOST_DECIMAL - by : -MOST_DECIMAL - by, field.scale), by >= 0n);
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** 34 digits: what every engine's decimals hold. */
+const MOST_DECIMAL = 10n ** 34n - 1n;
+
+/** A field's value with an amount added to it, where keyfold adds. */
+function addTo(field: Field, stored: unknown, amount: unknown, name: string, entity: string): unknown {
+  const beyond = (): KeyfoldError =>
+    new KeyfoldError("OUT_OF_RANGE", `The increment would take ${name} of ${entity} out of its type's range.`);
+  switch (field.kind) {
+    case "int": {
+      const sum = Number(stored ?? 0) + (amount as number);
+      if (!Number.isSafeInteger(sum)) throw beyond();
+      return sum;
+    }
+    case "int64": {
+      const sum = BigInt((stored as bigint | undefined) ?? 0n) + (amount as bigint);
+      if (BigInt.asIntN(64, sum) !== sum) throw beyond();
+      return sum;
+    }
+    case "decimal": {
+      const sum =
+        scaledInteger((stored as string | undefined) ?? "0", field.scale) +
+        scaledInteger(amount as string, field.scale);
+      if (sum > MOST_DECIMAL || sum < -MOST_DECIMAL) throw beyond();
+      return scaledText(sum, field.scale);
+    }
+    case "double":
+      return Number(stored ?? 0) + (amount as number);
+    default:
+      throw new KeyfoldError("INPUT_INVALID", `${name} of ${entity} is no number and cannot be incremented.`);
+  }
+}

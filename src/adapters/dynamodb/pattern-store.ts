@@ -1,0 +1,259 @@
+import type { PatternData, TopPattern } from "../../model/description.js";
+import { ENTITY } from "../../plan/dynamodb/names.js";
+import type {
+  DynamoListPlan,
+  DynamoPatternPlan,
+  DynamoQuery,
+  DynamoTogetherPlan,
+  DynamoTopPlan,
+  KeyPart,
+} from "../../plan/dynamodb/types.js";
+import type { Explanation, PageCall, PageData, PatternStore, Position, RecordData } from "../port/adapter.js";
+import type { Codec } from "./codec.js";
+import type { Doc, Item } from "./driver.js";
+import { decodeSortKey } from "./keys.js";
+import { compileQuery, type MakeQuery, queryPage } from "./query.js";
+import type { Requests } from "./requests.js";
+import { readTotals, type Sums } from "./top.js";
+import type { StoredEntity } from "./write.js";
+
+/** A page, and what it took. */
+interface Answer extends PageData {
+  readonly units: number;
+  readonly requests: readonly Doc[];
+  readonly index: string | undefined;
+}
+
+/** One pattern, compiled from its plan. */
+export abstract class DynamoPatternStore implements PatternStore {
+  protected readonly requests: Requests;
+  readonly #pattern: string;
+
+  constructor(pattern: string, requests: Requests) {
+    this.#pattern = pattern;
+    this.requests = requests;
+  }
+
+  protected abstract answer(params: RecordData, call: PageCall): Promise<Answer>;
+
+  async page(params: RecordData, call: PageCall): Promise<PageData> {
+    const { rows, next } = await this.answer(params, call);
+    return { rows, next };
+  }
+
+  async explain(params: RecordData, call: PageCall): Promise<Explanation> {
+    const { rows, units, requests, index } = await this.answer(params, call);
+    return {
+      engine: "dynamodb",
+      pattern: this.#pattern,
+      request: requests.length === 1 ? requests[0] : requests,
+      index,
+      keysExamined: undefined,
+      documentsExamined: undefined,
+      rows: rows.length,
+      units,
+      raw: { ConsumedCapacity: { TableName: this.requests.table, CapacityUnits: units } },
+    };
+  }
+}
+
+/** Makes the store of a plan. */
+export function patternStore(
+  plan: DynamoPatternPlan,
+  pattern: PatternData,
+  entities: ReadonlyMap<string, StoredEntity>,
+  sums: Sums | undefined,
+  requests: Requests,
+): DynamoPatternStore {
+  const entity = entities.get(plan.entity) as StoredEntity;
+  switch (plan.kind) {
+    case "get":
+      return new GetStore(plan.pattern, entity);
+    case "list":
+      return new ListStore(plan, entity);
+    case "together":
+      return new TogetherStore(plan, entities, requests);
+    case "top":
+      return new TopStore(plan, pattern as TopPattern, sums as Sums, requests);
+    default:
+      return plan satisfies never;
+  }
+}
+
+class GetStore extends DynamoPatternStore {
+  readonly #codec: Codec;
+
+  constructor(pattern: string, { requests, codec }: StoredEntity) {
+    super(pattern, requests);
+    this.#codec = codec;
+  }
+
+  protected async answer(params: RecordData, call: PageCall): Promise<Answer> {
+    using deadline = this.requests.deadline(call);
+    const request: Doc = {
+      TableName: this.requests.table,
+      Key: this.#codec.keyItem(params),
+      ConsistentRead: call.consistency !== "eventual",
+    };
+    const output = await this.requests.send("GetItem", { ...request, ReturnConsumedCapacity: "TOTAL" }, deadline);
+    const item = output["Item"] as Item | undefined;
+    const units = Number(
+      (output["ConsumedCapacity"] as { readonly CapacityUnits?: number } | undefined)?.CapacityUnits ?? 0,
+    );
+    return {
+      rows: item === undefined ? [] : [this.#codec.record(item)],
+      next: undefined,
+      units,
+      requests: [request],
+      index: undefined,
+    };
+  }
+}
+
+/** Components of a sort key before those of the order. */
+function orderParts(query: DynamoQuery): {
+  readonly skip: number;
+  readonly parts: readonly { readonly type: never; readonly direction: "asc" | "desc" }[];
+} {
+  const bound = query.forward ? query.from : query.to;
+  const parts = bound?.parts ?? [];
+  const skip = parts.findIndex((part) => part.kind === "after");
+  return { skip: skip === -1 ? parts.length : skip, parts: parts.filter((part) => part.kind === "after") as never };
+}
+
+class ListStore extends DynamoPatternStore {
+  readonly #plan: DynamoListPlan;
+  readonly #codec: Codec;
+  readonly #first: MakeQuery;
+  readonly #next: MakeQuery;
+  readonly #order: ReturnType<typeof orderParts>;
+
+  constructor(plan: DynamoListPlan, { requests, codec }: StoredEntity) {
+    super(plan.pattern, requests);
+    this.#plan = plan;
+    this.#codec = codec;
+    this.#first = compileQuery(plan.request, requests.table, codec.fields, codec.attribute);
+    this.#next = compileQuery(plan.next, requests.table, codec.fields, codec.attribute);
+    this.#order = orderParts(plan.next);
+  }
+
+  protected async answer(params: RecordData, call: PageCall): Promise<Answer> {
+    using deadline = this.requests.deadline(call);
+    const make = call.after === undefined ? this.#first : this.#next;
+    const query = call.after === undefined ? this.#plan.request : this.#plan.next;
+    const { items, next, units } = await queryPage(query, make, params, call, this.requests, deadline);
+    return {
+      rows: items.map((item) => this.#codec.record(item)),
+      next: next === undefined ? undefined : decodeSortKey(next, this.#order.skip, this.#order.parts),
+      units,
+      requests: Array.from({ length: query.shards }, (_, shard) => make(params, call, shard)),
+      index: query.index,
+    };
+  }
+}
+
+class TogetherStore extends DynamoPatternStore {
+  readonly #plan: DynamoTogetherPlan;
+  readonly #codecs: ReadonlyMap<string, Codec>;
+  readonly #first: MakeQuery;
+  readonly #next: ReadonlyMap<string, MakeQuery>;
+  /** From the first record of an entity on. */
+  readonly #begin: ReadonlyMap<string, MakeQuery>;
+  readonly #sortParts: ReadonlyMap<string, readonly (KeyPart & { readonly kind: "field" })[]>;
+
+  constructor(plan: DynamoTogetherPlan, entities: ReadonlyMap<string, StoredEntity>, requests: Requests) {
+    super(plan.pattern, requests);
+    this.#plan = plan;
+    this.#codecs = new Map(plan.entities.map((name) => [name, (entities.get(name) as StoredEntity).codec]));
+    const codec = this.#codecs.get(plan.entity) as Codec;
+    const compile = (query: DynamoQuery): MakeQuery =>
+      compileQuery(query, requests.table, codec.fields, codec.attribute);
+    this.#first = compile(plan.request);
+    this.#next = new Map(Object.entries(plan.next).map(([name, query]) => [name, compile(query)]));
+    this.#begin = new Map(
+      plan.entities.map((text) => [
+        text,
+        compile({ ...plan.request, from: { bound: "from", parts: [{ kind: "text", text }] } }),
+      ]),
+    );
+    this.#sortParts = new Map(
+      Object.entries(plan.next).map(([name, query]) => [
+        name,
+        (query.from?.parts ?? []).filter((part) => part.kind === "after") as never,
+      ]),
+    );
+  }
+
+  protected async answer(params: RecordData, call: PageCall): Promise<Answer> {
+    using deadline = this.requests.deadline(call);
+    const make = this.#queryAfter(call.after);
+    const { items, next, units } = await queryPage(this.#plan.request, make, params, call, this.requests, deadline);
+    return {
+      rows: items.flatMap((item) => {
+        const entity = item[ENTITY]?.S ?? "";
+        const codec = this.#codecs.get(entity);
+        // Entities of other patterns may lie between those of this one.
+        return codec === undefined ? [] : [{ entity, record: codec.record(item) }];
+      }),
+      next: next === undefined ? undefined : this.#position(next),
+      units,
+      requests: Array.from({ length: this.#plan.request.shards }, (_, shard) => make(params, call, shard)),
+      index: this.#plan.request.index,
+    };
+  }
+
+  #queryAfter(after: Position | undefined): MakeQuery {
+    if (after === undefined) return this.#first;
+    const entity = after[0] as string;
+    return (after.length === 1 ? this.#begin.get(entity) : this.#next.get(entity)) ?? this.#first;
+  }
+
+  /** An entity's name alone: from its first record on. */
+  #position(sortKey: string): Position | undefined {
+    const end = sortKey.indexOf("#");
+    const entity = end === -1 ? sortKey : sortKey.slice(0, end);
+    const parts = this.#sortParts.get(entity);
+    if (parts !== undefined) return [entity, ...decodeSortKey(sortKey, 1, parts)];
+    // Among items of others: they lie between two entities of this pattern, or behind the last one.
+    const following = this.#plan.entities.find((name) => name > entity);
+    return following === undefined ? undefined : [following];
+  }
+}
+
+class TopStore extends DynamoPatternStore {
+  readonly #plan: DynamoTopPlan;
+  readonly #pattern: TopPattern;
+  readonly #sums: Sums;
+
+  constructor(plan: DynamoTopPlan, pattern: TopPattern, sums: Sums, requests: Requests) {
+    super(plan.pattern, requests);
+    this.#plan = plan;
+    this.#pattern = pattern;
+    this.#sums = sums;
+  }
+
+  protected async answer(params: RecordData, call: PageCall): Promise<Answer> {
+    using deadline = this.requests.deadline(call);
+    const { totals, units } = await readTotals(this.#sums, this.#pattern, params, call, deadline);
+    const { by, sum } = this.#plan;
+    let ordered = this.#sums.ordered(totals);
+    const { after } = call;
+    if (after !== undefined) ordered = ordered.filter((total) => this.#sums.isAfter(total, after));
+    const rows = ordered.slice(0, call.limit).map(
+      (total): RecordData => ({
+        [by.name]: total.group,
+        ...(sum === undefined ? {} : { [sum.name]: this.#sums.scaled(total.sum) }),
+        count: total.count,
+      }),
+    );
+    const last = rows.at(-1);
+    const more = ordered.length > call.limit && last !== undefined;
+    return {
+      rows,
+      next: more ? [sum === undefined ? last["count"] : last[sum.name], last[by.name]] : undefined,
+      units,
+      requests: [{ TableName: this.requests.table, contributions: this.#sums.contribution.name }],
+      index: undefined,
+    };
+  }
+}

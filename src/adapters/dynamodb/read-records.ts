@@ -1,0 +1,91 @@
+import type { Deadline } from "../../internal/deadline.js";
+import { KeyfoldError } from "../../internal/errors.js";
+import type { Consistency } from "../../model/consistency.js";
+import { PARTITION, SORT } from "../../plan/dynamodb/names.js";
+import type { ReadCall, RecordData, Versioned } from "../port/adapter.js";
+import { type Leftover, readBatches } from "./batches.js";
+import type { Item } from "./driver.js";
+import type { StoredEntity } from "./write.js";
+
+/** Whether a level asks for a strongly consistent read: every level but `eventual`, since DynamoDB has no other bound. */
+export function isConsistent(level: Consistency): boolean {
+  return level !== "eventual";
+}
+
+/** Text of an item's key. */
+export function keyOfItem(item: Item): string {
+  return `${item[PARTITION]?.S}\0${item[SORT]?.S}`;
+}
+
+/** Reads records by their keys; one answer for each, in order. */
+export async function readMany(
+  keys: readonly RecordData[],
+  entity: StoredEntity,
+  call: ReadCall,
+  deadline: Deadline,
+): Promise<readonly (Versioned | undefined)[]> {
+  const { requests, codec } = entity;
+  const consistent = isConsistent(call.consistency);
+  const [only] = keys;
+  if (keys.length === 1 && only !== undefined) {
+    const output = await requests.send(
+      "GetItem",
+      consistent
+        ? { TableName: requests.table, Key: codec.keyItem(only), ConsistentRead: true }
+        : { TableName: requests.table, Key: codec.keyItem(only) },
+      deadline,
+    );
+    const item = output["Item"] as Item | undefined;
+    return [item === undefined ? undefined : versioned(item, entity)];
+  }
+  const found = await readItems(keys, consistent, entity, deadline);
+  return keys.map((key) => {
+    const { pk, sk } = codec.key(key);
+    const item = found.get(`${pk}\0${sk}`);
+    return item === undefined ? undefined : versioned(item, entity);
+  });
+}
+
+function versioned(item: Item, { codec }: StoredEntity): Versioned {
+  const { record, version } = codec.stored(item);
+  return { record, version };
+}
+
+/** Home items by their keys' text. What could not be read in time is an error, never an absence. */
+export async function readItems(
+  keys: readonly RecordData[],
+  consistent: boolean,
+  { requests, codec }: StoredEntity,
+  deadline: Deadline,
+): Promise<ReadonlyMap<string, Item>> {
+  // A batch may name each key once.
+  const distinct = new Map<string, Item>();
+  for (const key of keys) {
+    const item = codec.keyItem(key);
+    distinct.set(keyOfItem(item), item);
+  }
+  const found = new Map<string, Item>();
+  const left = await readBatches(
+    [...distinct.values()],
+    consistent,
+    (item) => found.set(keyOfItem(item), item),
+    requests,
+    deadline,
+  );
+  if (left.length > 0) throw unread(left, distinct.size, deadline);
+  return found;
+}
+
+function unread(left: readonly Leftover<Item>[], all: number, deadline: Deadline): KeyfoldError {
+  const [first] = left;
+  const count = (reason: string): number => left.filter((each) => each.reason === reason).length;
+  const data = { unprocessed: count("unprocessed"), throttled: count("throttled"), failed: count("failed") };
+  if (first?.reason === "failed" && first.error !== undefined) {
+    return new KeyfoldError(first.error.code, first.error.message, { cause: first.error, data });
+  }
+  return new KeyfoldError(
+    deadline.over ? "DEADLINE_EXCEEDED" : "THROTTLED",
+    `DynamoDB answered ${all - left.length} of ${all} keys; ${data.unprocessed} came back unprocessed and ${data.throttled} were refused for load.`,
+    { fix: "Ask for fewer at once, give the call more time, or raise the table's capacity.", data },
+  );
+}

@@ -1,0 +1,96 @@
+import { randomBytes } from "node:crypto";
+import type { Deadline } from "../../internal/deadline.js";
+import { PARTITION, VERSION, WRITES } from "../../plan/dynamodb/names.js";
+import type { ConditionalCall, RecordData, WriteCall } from "../port/adapter.js";
+import { unknown, type WriteOutcome } from "../port/outcome.js";
+import type { Buckets } from "./buckets.js";
+import type { Codec, StoredItem } from "./codec.js";
+import type { Item } from "./driver.js";
+import type { Requests } from "./requests.js";
+
+/** One entity's records and all that reading and writing them takes. */
+export interface StoredEntity {
+  readonly requests: Requests;
+  readonly codec: Codec;
+  readonly buckets: Buckets;
+}
+
+/** One write in progress. */
+export interface Write {
+  readonly call: ConditionalCall;
+  /** Until here attempts are made. */
+  readonly attempts: Deadline;
+  /** Until here the outcome is settled. */
+  readonly whole: Deadline;
+  /** The item remembers it: that is how a write whose answer was lost is found again. */
+  readonly id: string;
+}
+
+/** Part of a write's time that is kept to settle its outcome by a read. */
+const SETTLE_SHARE = 0.15;
+const SETTLE_MAX_MS = 2_000;
+
+/** Begins a write: its id and its time. */
+export async function runWrite<T>(call: WriteCall, whole: Deadline, work: (write: Write) => Promise<T>): Promise<T> {
+  const remaining = whole.remainingMs();
+  using attempts = whole.part(remaining - Math.min(SETTLE_MAX_MS, remaining * SETTLE_SHARE));
+  const id = call.writeId ?? randomBytes(9).toString("base64url");
+  return await work({ call, attempts, whole, id });
+}
+
+/** What is stored under a key, by a strong read. */
+export async function readHome(
+  key: RecordData,
+  entity: StoredEntity,
+  deadline: Deadline,
+): Promise<StoredItem | undefined> {
+  const { requests, codec } = entity;
+  const output = await requests.send(
+    "GetItem",
+    { TableName: requests.table, Key: codec.keyItem(key), ConsistentRead: true },
+    deadline,
+  );
+  const item = output["Item"] as Item | undefined;
+  return item === undefined ? undefined : codec.stored(item);
+}
+
+/** The version that a write made, where the item remembers it. */
+export function versionOfWrite(stored: StoredItem | undefined, id: string): number | undefined {
+  if (stored === undefined) return undefined;
+  const at = stored.writes.indexOf(id);
+  // Each write raises the version by one and moves the ids on by one.
+  return at === -1 ? undefined : stored.version - at;
+}
+
+/** Whether so many writes came after that the item could have forgotten this one. */
+export function mayBeForgotten(stored: StoredItem | undefined): boolean {
+  return stored !== undefined && stored.writes.length === WRITES.length;
+}
+
+/** Reads what became of a write that was sent and not answered. */
+export async function settle(
+  key: RecordData,
+  write: Write,
+  entity: StoredEntity,
+  cause: unknown,
+  otherwise?: (stored: StoredItem | undefined) => WriteOutcome | undefined,
+): Promise<WriteOutcome> {
+  entity.buckets.doubt();
+  let stored: StoredItem | undefined;
+  try {
+    stored = await readHome(key, entity, write.whole);
+  } catch (thrown) {
+    return unknown("The write was sent, and no read could tell what became of it.", thrown);
+  }
+  const version = versionOfWrite(stored, write.id);
+  if (version !== undefined) return { kind: "applied", version };
+  return otherwise?.(stored) ?? unknown("The write was sent and not answered; the record does not show it yet.", cause);
+}
+
+/** Attributes of a home item beside the record: those of a new one. */
+export function bookkeeping(version: number, id: string): Item {
+  return { [VERSION]: { N: String(version) }, [WRITES[0]]: { S: id } };
+}
+
+/** The condition that nothing is stored under a key. */
+export const ABSENT = `attribute_not_exists(${PARTITION})`;

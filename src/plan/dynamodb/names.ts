@@ -1,0 +1,30 @@
+/** Names of attributes in a table of keyfold's. */
+
+/** The table's own key. */
+export const PARTITION = "pk";
+export const SORT = "sk";
+/** Which entity a home item or a copy is of. */
+export const ENTITY = "_e";
+/** The record's version: a number that only grows. */
+export const VERSION = "_v";
+/** Ids of the last writes, newest first: enough to tell whether a write whose answer was lost was done. */
+export const WRITES = ["_w", "_w1", "_w2", "_w3", "_w4", "_w5", "_w6", "_w7"] as const;
+/** Set on copies and other items that are made from a home item: the name of their place. */
+export const PLACE = "_p";
+/** Of a contribution: the group, and what it adds to the sum. */
+export const GROUP = "g";
+export const AMOUNT = "n";
+
+/** Attributes of the key of an index. */
+export function indexAttributes(name: string): { readonly partition: string; readonly sort: string } {
+  return { partition: `${name}pk`, sort: `${name}sk` };
+}
+
+const ours: ReadonlySet<string> = new Set([PARTITION, SORT, ENTITY, VERSION, PLACE, ...WRITES]);
+
+/** The attribute of a field: its own name, with underscores behind it where that is one of ours. */
+export function attributeOf(field: string, all: { readonly [field: string]: unknown }): string {
+  let name = field;
+  while (ours.has(name) || /^gsi\d+[ps]k$/.test(name) || (name !== field && Object.hasOwn(all, name))) name += "_";
+  return name;
+}

@@ -1,0 +1,179 @@
+import type {
+  Condition,
+  EntityData,
+  ListPattern,
+  ModelData,
+  PatternData,
+  TogetherPattern,
+} from "../../model/description.js";
+import { fieldAt } from "../../model/field.js";
+import { writeShards } from "./load.js";
+import {
+  byName,
+  byParts,
+  fieldPart,
+  type Home,
+  orderParts,
+  shardParts,
+  tableAccess,
+  togetherInTable,
+} from "./places.js";
+import type { KeyPart, KeyRecipe } from "./types.js";
+
+/** A place beside the homes that patterns need: the same for all patterns that can share it. */
+export interface Need {
+  readonly name: string;
+  /** An index follows a write a moment later; copies are written with it. */
+  readonly kind: "index" | "copies";
+  readonly patterns: readonly string[];
+  /** By entity: its key in the place. */
+  readonly keys: { readonly [entity: string]: KeyRecipe };
+  readonly has: { readonly [entity: string]: readonly string[] };
+  readonly where: readonly Condition[];
+  readonly shards: number;
+}
+
+interface Draft {
+  readonly identity: string;
+  readonly name: string;
+  readonly kind: "index" | "copies";
+  readonly pattern: PatternData;
+  readonly keys: {
+    readonly [entity: string]: { readonly partition: readonly KeyPart[]; readonly sort: readonly KeyPart[] };
+  };
+  readonly where: readonly Condition[];
+}
+
+/** The places that the model's patterns need beside the homes, shared where they can be, in the model's order. */
+export function needsOf(model: ModelData, homes: ReadonlyMap<string, Home>): readonly Need[] {
+  const byIdentity = new Map<string, Draft[]>();
+  for (const pattern of Object.values(model.patterns)) {
+    const draft = draftOf(model, homes, pattern);
+    if (draft === undefined) continue;
+    const others = byIdentity.get(draft.identity);
+    if (others === undefined) byIdentity.set(draft.identity, [draft]);
+    else others.push(draft);
+  }
+  const names = new Set<string>();
+  return [...byIdentity.values()].map((drafts) => {
+    const [draft] = drafts as [Draft];
+    const shards = writeShards(model, draft.pattern, draft.kind);
+    // A number of shards is part of the name: other shards are another place, which is filled anew.
+    const plain = shards > 1 ? `${draft.name}*${shards}` : draft.name;
+    const name = names.has(plain) ? `${plain}/${draft.pattern.name}` : plain;
+    names.add(name);
+    return {
+      name,
+      kind: draft.kind,
+      patterns: drafts.map(({ pattern }) => pattern.name),
+      keys: Object.fromEntries(
+        Object.entries(draft.keys).map(([entity, { partition, sort }]) => [
+          entity,
+          { partition: [{ kind: "text", text: name }, ...partition, ...shardParts(shards)], sort } satisfies KeyRecipe,
+        ]),
+      ),
+      has: Object.fromEntries(
+        Object.entries(draft.keys).map(([entity, { partition, sort }]) => [
+          entity,
+          optionalFields(model.entities[entity] as EntityData, [...partition, ...sort]),
+        ]),
+      ),
+      where: draft.where,
+      shards,
+    };
+  });
+}
+
+function draftOf(model: ModelData, homes: ReadonlyMap<string, Home>, pattern: PatternData): Draft | undefined {
+  const kind = pattern.consistency === "eventual" ? "index" : "copies";
+  if (pattern.kind === "list" || pattern.kind === "listByKey") {
+    const entity = model.entities[pattern.entity] as EntityData;
+    if (tableAccess(entity, homes.get(entity.name) as Home, pattern) !== undefined) return undefined;
+    const keys = { [entity.name]: listKey(entity, pattern) };
+    return { ...identified(kind, keys, pattern.where), name: `${entity.name}/${byName(pattern.by)}`, pattern };
+  }
+  if (pattern.kind === "together" && !togetherInTable(homes, pattern)) {
+    const keys = Object.fromEntries(
+      pattern.entities.map((name) => [name, togetherKey(model.entities[name] as EntityData, pattern)]),
+    );
+    return {
+      ...identified(kind, keys, []),
+      name: `${[...pattern.entities].sort().join("+")}/${byName(pattern.by)}`,
+      pattern,
+    };
+  }
+  return undefined;
+}
+
+function identified(
+  kind: Draft["kind"],
+  keys: Draft["keys"],
+  where: readonly Condition[],
+): Pick<Draft, "identity" | "kind" | "keys" | "where"> {
+  const identity = JSON.stringify([kind, keys, where], (_, value: unknown) =>
+    typeof value === "bigint" ? `${value}n` : value,
+  );
+  return { identity, kind, keys, where };
+}
+
+function listKey(entity: EntityData, pattern: ListPattern): Draft["keys"][string] {
+  return { partition: byParts(entity, pattern.by), sort: orderParts(entity, pattern.order) };
+}
+
+/** The rest of the key behind the entity's name: rows come entity by entity. */
+function togetherKey(entity: EntityData, pattern: TogetherPattern): Draft["keys"][string] {
+  const asked = pattern.by.map((part) => part.field);
+  return {
+    partition: byParts(entity, pattern.by),
+    sort: [
+      { kind: "text", text: entity.name },
+      ...entity.key.filter((field) => !asked.includes(field)).map((field) => fieldPart(entity, field)),
+    ],
+  };
+}
+
+/** Fields of a key that a record may lack: without one of them it is not there. */
+export function optionalFields(entity: EntityData, parts: readonly KeyPart[]): readonly string[] {
+  const fields = parts.flatMap((part) => (part.kind === "field" || part.kind === "bucket" ? [part.field] : []));
+  return [...new Set(fields)].filter((name) => {
+    const field = fieldAt(entity.fields, name);
+    return field === undefined || field.optional || field.nullable;
+  });
+}
+
+/** Attempts after which the assignment found so far is taken. */
+const stepLimit = 50_000;
+
+/**
+ * The fewest overloaded indexes: needs that share an entity lie in different indexes, all others may share one. Exact
+ * by depth-first search with ever more indexes, beginning with the least that any entity needs. By need: its index.
+ */
+export function assignIndexes(needs: readonly Need[]): ReadonlyMap<Need, number> {
+  const entities = needs.map((need) => Object.keys(need.keys));
+  const perEntity = new Map<string, number>();
+  for (const name of entities.flat()) perEntity.set(name, (perEntity.get(name) ?? 0) + 1);
+  // Needs of several entities are the hardest to place.
+  const order = needs
+    .map((_, index) => index)
+    .sort((a, b) => (entities[b]?.length ?? 0) - (entities[a]?.length ?? 0) || a - b);
+  for (let count = Math.max(0, ...perEntity.values()); ; count++) {
+    const slots = new Array<number>(needs.length).fill(-1);
+    let steps = 0;
+    const place = (at: number): boolean => {
+      const need = order[at];
+      if (need === undefined) return true;
+      if (++steps > stepLimit) return false;
+      for (let slot = 0; slot < count; slot++) {
+        const taken = slots.some(
+          (other, index) => other === slot && entities[index]?.some((name) => entities[need]?.includes(name)),
+        );
+        if (taken) continue;
+        slots[need] = slot;
+        if (place(at + 1)) return true;
+        slots[need] = -1;
+      }
+      return false;
+    };
+    if (place(0)) return new Map(needs.map((need, index) => [need, slots[index] as number]));
+  }
+}

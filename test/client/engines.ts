@@ -1,0 +1,172 @@
+import type { MongoClient } from "mongodb";
+import { afterAll, beforeAll } from "vitest";
+import { type DynamoDB, dynamodb, type OpenedTable, open as openDynamodb } from "../../src/adapters/dynamodb/index.js";
+import { type MongoDB, mongodb, open as openMongodb } from "../../src/adapters/mongodb/index.js";
+import { type Adapter, type Client, type ConnectOptions, connect } from "../../src/index.js";
+import { described, freshName, model, serverUrl, stopServer } from "./shop.js";
+
+/** What the shared suites need of an engine: the same tests run for each. */
+export type Both = MongoDB | DynamoDB;
+
+/** A database, or a table, of its own. */
+export interface Place {
+  readonly adapter: Adapter<Both>;
+  /** Records of an entity that are stored. */
+  count(entity: string): Promise<number>;
+  /** Changes a field of a stored line behind keyfold's back; undefined removes it. */
+  tamper(seq: number, field: string, value: string | undefined): Promise<void>;
+}
+
+export interface EngineUnderTest {
+  readonly engine: "mongodb" | "dynamodb";
+  /** Words that a message about a record that is too large has. */
+  readonly limitSaid: string;
+  /** Bytes of text that one record can hold. */
+  readonly largeText: number;
+  place(): Promise<Place>;
+  /** A client of the model on an applied place of its own. */
+  shop(options?: ConnectOptions): Promise<{ readonly shop: Client<typeof model, Both>; readonly place: Place }>;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+abstract class Engine {
+  abstract place(): Promise<Place>;
+
+  async shop(
+    options: ConnectOptions = {},
+  ): Promise<{ readonly shop: Client<typeof model, Both>; readonly place: Place }> {
+    const place = await this.place();
+    await place.adapter.bind(described).apply({});
+    return { shop: connect(model, place.adapter, options), place };
+  }
+}
+
+class MongodbEngine extends Engine implements EngineUnderTest {
+  readonly engine = "mongodb";
+  readonly limitSaid = "16 MB";
+  readonly largeText = 15 * 1024 * 1024;
+  readonly #used: string[] = [];
+  #client: MongoClient | undefined;
+
+  async start(): Promise<void> {
+    this.#client = openMongodb(await serverUrl());
+  }
+
+  async place(): Promise<Place> {
+    const name = freshName();
+    this.#used.push(name);
+    const db = (this.#client as MongoClient).db(name);
+    return {
+      adapter: mongodb(db),
+      count: (entity) => db.collection(entity).countDocuments(),
+      async tamper(seq, field, value) {
+        const change = value === undefined ? { $unset: { [field]: 1 } } : { $set: { [field]: value } };
+        await db.collection("line").updateOne({ _id: seq as never }, change as never);
+      },
+    };
+  }
+
+  async stop(): Promise<void> {
+    for (const name of this.#used) await this.#client?.db(name).dropDatabase();
+    await this.#client?.close();
+    await stopServer();
+  }
+}
+
+/** URL of the DynamoDB under test: a real one by `KEYFOLD_TEST_DYNAMODB_URL`, else the embedded engine in this process. */
+export async function dynamodbUrl(table: string): Promise<string> {
+  const given = process.env["KEYFOLD_TEST_DYNAMODB_URL"];
+  if (given !== undefined) {
+    const url = new URL(given);
+    url.pathname = `/${table}`;
+    return url.href;
+  }
+  embedded ??= await startDynamodb();
+  const { host } = new URL(embedded.dynamodb.url);
+  return `dynamodb://test:test@${host}/${table}?region=eu-west-1`;
+}
+
+let embedded: Awaited<ReturnType<typeof startDynamodb>> | undefined;
+async function startDynamodb() {
+  const { startEngines } = await import("../../src/testing/index.js");
+  return startEngines({ dynamodb: true });
+}
+
+export async function stopDynamodb(): Promise<void> {
+  await embedded?.close();
+  embedded = undefined;
+}
+
+class DynamodbEngine extends Engine implements EngineUnderTest {
+  readonly engine = "dynamodb";
+  readonly limitSaid = "400 KiB";
+  readonly largeText = 390 * 1024;
+  readonly #used: string[] = [];
+  #client: OpenedTable["client"] | undefined;
+
+  async start(): Promise<void> {
+    this.#client = openDynamodb(await dynamodbUrl("none")).client;
+  }
+
+  async place(): Promise<Place> {
+    const { ScanCommand, UpdateItemCommand } = await import("@aws-sdk/client-dynamodb");
+    const table = freshName();
+    this.#used.push(table);
+    const client = this.#client as OpenedTable["client"];
+    return {
+      adapter: dynamodb(client, { table }),
+      async count(entity) {
+        let count = 0;
+        let start: Record<string, never> | undefined;
+        do {
+          const page = await client.send(
+            new ScanCommand({
+              TableName: table,
+              Select: "COUNT",
+              ConsistentRead: true,
+              FilterExpression: "#e = :e AND attribute_not_exists(#p)",
+              ExpressionAttributeNames: { "#e": "_e", "#p": "_p" },
+              ExpressionAttributeValues: { ":e": { S: entity } },
+              ...(start === undefined ? {} : { ExclusiveStartKey: start }),
+            }),
+          );
+          count += page.Count ?? 0;
+          start = page.LastEvaluatedKey as typeof start;
+        } while (start !== undefined);
+        return count;
+      },
+      async tamper(seq, field, value) {
+        const digits = String(seq);
+        const key = `line#${String.fromCharCode(0x50 + digits.length)}${digits}#`;
+        await client.send(
+          new UpdateItemCommand({
+            TableName: table,
+            Key: { pk: { S: key }, sk: { S: "line#" } },
+            UpdateExpression: value === undefined ? "REMOVE #f" : "SET #f = :v",
+            ExpressionAttributeNames: { "#f": field },
+            ...(value === undefined ? {} : { ExpressionAttributeValues: { ":v": { S: value } } }),
+          }),
+        );
+      },
+    };
+  }
+
+  async stop(): Promise<void> {
+    const { DeleteTableCommand } = await import("@aws-sdk/client-dynamodb");
+    for (const TableName of this.#used) {
+      await this.#client?.send(new DeleteTableCommand({ TableName })).catch(() => undefined);
+    }
+    this.#client?.destroy();
+    await stopDynamodb();
+  }
+}
+
+/** The engines that the shared suites run for. */
+export const engines: readonly EngineUnderTest[] = [new MongodbEngine(), new DynamodbEngine()];
+
+/** Starts an engine before a suite and stops it after. */
+export function useEngine(engine: EngineUnderTest): void {
+  beforeAll(() => engine.start());
+  afterAll(() => engine.stop());
+}

@@ -1,0 +1,285 @@
+import { CreateTableCommand, type DynamoDBClient, ScanCommand } from "@aws-sdk/client-dynamodb";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { dynamodb, open } from "../../src/adapters/dynamodb/index.js";
+import { apply, connect, day, decimal, defineModel, entity, fold, list, together, top } from "../../src/index.js";
+import { dynamodbUrl, stopDynamodb } from "../client/engines.js";
+import { codeOf, freshName } from "../client/shop.js";
+
+const customer = entity("customer", {
+  schema: z.object({ customerId: z.string(), name: z.string() }),
+  key: ["customerId"],
+});
+const order = entity("order", {
+  schema: z.object({
+    customerId: z.string(),
+    orderId: z.int(),
+    total: decimal(2),
+    at: z.date(),
+    country: z.string(),
+    note: z.string().optional(),
+  }),
+  key: ["customerId", "orderId"],
+});
+
+let client: DynamoDBClient;
+beforeAll(async () => {
+  ({ client } = open(await dynamodbUrl("none")));
+});
+afterAll(async () => {
+  client.destroy();
+  await stopDynamodb();
+});
+
+const makeOrder = (orderId: number, more: Partial<(typeof order)["$record"]> = {}) => ({
+  customerId: `c${orderId % 3}`,
+  orderId,
+  total: `${orderId}.50` as `${number}`,
+  at: new Date(Date.UTC(2024, 0, 1 + (orderId % 4), orderId % 24)),
+  country: orderId % 2 === 0 ? "UK" : "EIRE",
+  ...more,
+});
+
+const small = defineModel({
+  entities: { customer, order },
+  patterns: { file: together([customer, order], { by: ["customerId"] }) },
+});
+const grown = defineModel({
+  entities: { customer, order },
+  patterns: {
+    file: together([customer, order], { by: ["customerId"] }),
+    byCountry: list(order, { by: ["country"], order: { total: "desc", customerId: "asc" }, consistency: "eventual" }),
+    byNote: list(order, { by: ["note"], order: { at: "asc" } }),
+    perCountry: top(order, { by: "country", sum: "total", range: day("at"), consistency: "eventual" }),
+  },
+});
+
+const adapterOf = (table = freshName()) => dynamodb(client, { table });
+
+async function all<Row>(rows: AsyncIterable<Row>): Promise<Row[]> {
+  const found: Row[] = [];
+  for await (const row of rows) found.push(row);
+  return found;
+}
+
+describe("together", () => {
+  test("gives a partition's records, entity by entity, page by page", async () => {
+    const adapter = adapterOf();
+    await apply(small, adapter);
+    const shop = connect(small, adapter);
+    const orders = Array.from({ length: 30 }, (_, at) => makeOrder(at));
+    await shop.order.insertMany(orders);
+    for (const customerId of ["c0", "c1", "c2", "c10"])
+      await shop.customer.insert({ customerId, name: `# ${customerId}` });
+    const expected = [
+      { entity: "customer", record: { customerId: "c1", name: "# c1" } },
+      ...orders.filter((one) => one.customerId === "c1").map((record) => ({ entity: "order", record })),
+    ];
+    for (const limit of [1, 4, 11, 100]) {
+      expect(await all(shop.file.each({ customerId: "c1" }, { limit }))).toEqual(expected);
+    }
+    expect((await shop.file({ customerId: "c10" })).items).toEqual([
+      { entity: "customer", record: { customerId: "c10", name: "# c10" } },
+    ]);
+    const told = await shop.file.explain({ customerId: "c1" });
+    // One query, strongly consistent: eleven small items are one unit.
+    expect(told).toMatchObject({ units: 1, rows: 11, request: { ConsistentRead: true } });
+  });
+});
+
+describe("apply", () => {
+  test("creates once, says what is there, and does nothing the second time", async () => {
+    const adapter = adapterOf();
+    const shop = connect(grown, adapter);
+    expect(await codeOf(shop.customer.insert({ customerId: "1", name: "x" }))).toBe("DESIGN_MISSING");
+    const dry = await apply(grown, adapter, { dryRun: true });
+    expect(dry.ready).toBe(false);
+    const first = await apply(grown, adapter);
+    expect(first.ready).toBe(true);
+    expect(first.items.map(({ kind, state }) => `${kind} ${state}`)).toEqual([
+      "table created",
+      "index created",
+      "contents created",
+      "contents created",
+      "contents created",
+    ]);
+    const second = await apply(grown, adapter);
+    expect(second.items.every(({ state }) => state === "same")).toBe(true);
+    expect((await shop.customer.insert({ customerId: "1", name: "x" })).applied).toBe(true);
+  });
+
+  test("fills patterns that are added later, while others write; until then they alone are refused", async () => {
+    const adapter = adapterOf();
+    await apply(small, adapter);
+    const old = connect(small, adapter);
+    const orders = Array.from({ length: 1_200 }, (_, at) => makeOrder(at, at % 5 === 0 ? { note: `n${at % 7}` } : {}));
+    await old.order.insertMany(orders);
+
+    const shop = connect(grown, adapter);
+    expect(await codeOf(shop.byCountry({ country: "UK" }))).toBe("DESIGN_MISSING");
+    expect(await codeOf(shop.perCountry({}))).toBe("DESIGN_MISSING");
+    expect((await shop.file({ customerId: "c1" }, { limit: 5 })).items).toHaveLength(5);
+
+    // A kill in the middle: the first pass ends after some pages.
+    const stop = new AbortController();
+    let pages = 0;
+    const cut = apply(grown, adapter, {
+      signal: stop.signal,
+      onProgress: ({ state, step }) => {
+        if (step.startsWith("contents") && state === "running" && ++pages === 3) stop.abort();
+      },
+    });
+    expect(await codeOf(cut)).toBe("ABORTED");
+    expect(await codeOf(shop.byNote({ note: "n0" }))).toBe("DESIGN_MISSING");
+
+    // Writers of the new model go on while the second pass runs.
+    const stored = new Map(orders.map((one) => [one.orderId, one]));
+    let done = false;
+    const writing = (async () => {
+      for (let at = 0; !done || at < 200; at++) {
+        const orderId = (at * 37) % 1_200;
+        const before = stored.get(orderId) as (typeof orders)[number];
+        if (before === undefined) continue;
+        const country = `X${at % 5}`;
+        await shop.order.update({ customerId: before.customerId, orderId }, { country });
+        stored.set(orderId, { ...before, country });
+        if (at % 10 === 0) {
+          await shop.order.delete({ customerId: before.customerId, orderId });
+          stored.delete(orderId);
+        }
+        if (at > 2_000) break;
+      }
+    })();
+    const state = await apply(grown, adapter);
+    done = true;
+    await writing;
+    expect(state.ready).toBe(true);
+    const left = [...stored.values()];
+    const cents = (one: { total: string }): number => Number(one.total.replace(".", ""));
+    for (const country of new Set(left.map((one) => one.country))) {
+      const expected = left
+        .filter((one) => one.country === country)
+        .sort((a, b) => cents(b) - cents(a) || (a.customerId < b.customerId ? -1 : 1) || a.orderId - b.orderId);
+      expect(await all(shop.byCountry.each({ country }, { limit: 100 }))).toEqual(expected);
+    }
+    for (const note of ["n0", "n3"]) {
+      const expected = left
+        .filter((one) => one.note === note)
+        .map(({ orderId }) => orderId)
+        .sort((a, b) => a - b);
+      const found = await all(shop.byNote.each({ note }, { limit: 50 }));
+      expect(found.map(({ orderId }) => orderId).sort((a, b) => a - b)).toEqual(expected);
+    }
+    const sums = await all(shop.perCountry.each({}, { limit: 3 }));
+    const total = sums.reduce((sum, row) => sum + cents(row), 0);
+    expect(total).toBe(left.reduce((sum, one) => sum + cents(one), 0));
+    expect(sums.reduce((sum, row) => sum + row.count, 0)).toBe(left.length);
+  }, 120_000);
+
+  test("reports another key and a changed index, and drops an index only when told", async () => {
+    const table = freshName();
+    await client.send(
+      new CreateTableCommand({
+        TableName: table,
+        AttributeDefinitions: [{ AttributeName: "id", AttributeType: "S" }],
+        KeySchema: [{ AttributeName: "id", KeyType: "HASH" }],
+        BillingMode: "PAY_PER_REQUEST",
+      }),
+    );
+    const state = await apply(small, dynamodb(client, { table }));
+    expect(state.ready).toBe(false);
+    expect(state.items[0]).toMatchObject({
+      kind: "table",
+      state: "differs",
+      detail: "its key is id (S) and not pk (S), sk (S)",
+    });
+    expect(await codeOf(connect(small, dynamodb(client, { table })).$ready)).toBe("DESIGN_DIFFERS");
+
+    const adapter = adapterOf();
+    await apply(grown, adapter);
+    const fewer = await apply(small, adapter);
+    expect(fewer.ready).toBe(true);
+    expect(fewer.items.filter(({ state }) => state === "extra").map(({ kind, name }) => `${kind} ${name}`)).toEqual([
+      "index gsi1",
+      "contents order/country",
+      "contents order/note",
+      "contents order/top(country,total)/day(at)",
+    ]);
+    const dropped = await apply(small, adapter, { drop: true });
+    expect(dropped.items.filter(({ kind, state }) => kind === "index" && state === "extra")).toEqual([]);
+  });
+
+  test("an existing table with data of others is adopted, and their items are left alone", async () => {
+    const table = freshName();
+    const adapter = dynamodb(client, { table });
+    await apply(small, adapter);
+    const { PutItemCommand } = await import("@aws-sdk/client-dynamodb");
+    const foreign = { pk: { S: "customer#c1#" }, sk: { S: "invoice#1" }, any: { N: "1" } };
+    await client.send(new PutItemCommand({ TableName: table, Item: foreign }));
+    await apply(grown, adapter);
+    const shop = connect(grown, adapter);
+    await shop.customer.insert({ customerId: "c1", name: "x" });
+    await shop.order.insert(makeOrder(1));
+    expect((await all(shop.file.each({ customerId: "c1" }, { limit: 1 }))).map(({ entity }) => entity)).toEqual([
+      "customer",
+      "order",
+    ]);
+    const found = await client.send(new ScanCommand({ TableName: table }));
+    expect(found.Items).toContainEqual(foreign);
+  });
+});
+
+describe("fold", () => {
+  test("a bucket that somebody may write to stays open; a late record opens a folded one", async () => {
+    const adapter = adapterOf();
+    await apply(grown, adapter);
+    const shop = connect(grown, adapter);
+    await shop.order.insertMany(Array.from({ length: 40 }, (_, at) => makeOrder(at)));
+    const before = await all(shop.perCountry.each({}));
+    // The client holds its leases until it is closed.
+    expect((await fold(grown, adapter)).buckets.map(({ state }) => state)).toEqual(["open", "open", "open", "open"]);
+    await shop.$close();
+    const folded = await fold(grown, adapter);
+    expect(folded.buckets.map(({ state }) => state)).toEqual(["folded", "folded", "folded", "folded"]);
+    expect((await fold(grown, adapter)).buckets.every(({ state }) => state === "same")).toBe(true);
+    const other = connect(grown, adapter);
+    expect(await all(other.perCountry.each({}))).toEqual(before);
+    // Folded, the whole range is one small read.
+    const cheap = await other.perCountry.explain({});
+    expect(cheap.units).toBeLessThanOrEqual(1);
+    await other.order.update({ customerId: "c1", orderId: 1 }, { country: "UK" });
+    await other.order.delete({ customerId: "c2", orderId: 2 });
+    const after = await all(other.perCountry.each({}));
+    const cents = (row: { total: string }): bigint => BigInt(row.total.replace(".", ""));
+    expect(after.reduce((sum, row) => sum + cents(row), 0n)).toBe(
+      before.reduce((sum, row) => sum + cents(row), 0n) - 250n,
+    );
+    expect(after.find(({ country }) => country === "EIRE")?.count).toBe(19);
+    await other.$close();
+    expect((await fold(grown, adapter)).buckets.map(({ state }) => state).sort()).toEqual([
+      "folded",
+      "folded",
+      "same",
+      "same",
+    ]);
+    expect(await all(connect(grown, adapter).perCountry.each({}))).toEqual(after);
+  });
+
+  test("a record that comes while a bucket is folded is never lost from the sums", async () => {
+    const adapter = adapterOf();
+    await apply(grown, adapter);
+    const first = connect(grown, adapter);
+    await first.order.insertMany(Array.from({ length: 60 }, (_, at) => makeOrder(at)));
+    await first.$close();
+    for (let round = 0; round < 10; round++) {
+      const writer = connect(grown, adapter);
+      await writer.$ready;
+      const late = makeOrder(1_000 + round, { customerId: "late" });
+      await Promise.all([fold(grown, adapter), writer.order.insert(late), fold(grown, adapter)]);
+      await writer.$close();
+      const reader = connect(grown, adapter);
+      const rows = await all(reader.perCountry.each({}));
+      expect(rows.reduce((sum, row) => sum + row.count, 0)).toBe(61 + round);
+    }
+  });
+});
