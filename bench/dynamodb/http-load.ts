@@ -59,23 +59,40 @@ export async function ask(port: number, operation: string, input: object): Promi
 }
 
 class Lane {
-  readonly #socket: Socket;
+  readonly #port: number;
+  #socket: Socket;
   #held: Buffer = Buffer.alloc(0);
   #step: (() => void) | undefined;
   #fail: ((error: Error) => void) | undefined;
   onBody: ((text: string) => void) | undefined;
 
-  private constructor(socket: Socket) {
+  private constructor(port: number, socket: Socket) {
+    this.#port = port;
     this.#socket = socket;
+    this.#listen(socket);
+  }
+
+  #listen(socket: Socket): void {
     socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => this.#receive(chunk));
-    socket.on("close", () => this.#fail?.(new Error("the server closed the connection")));
+    socket.on("close", () => {
+      if (socket === this.#socket) this.#fail?.(new Error("the server closed the connection"));
+    });
     socket.on("error", (error) => this.#fail?.(error));
+  }
+
+  /** A server that closes after each response (moto does) gets a new connection for the next request. */
+  #reconnect(): void {
+    const before = this.#socket;
+    const socket = connect(this.#port, "127.0.0.1", () => this.#step?.());
+    this.#socket = socket;
+    this.#listen(socket);
+    before.destroy();
   }
 
   static open(port: number): Promise<Lane> {
     return new Promise((resolve, reject) => {
-      const socket = connect(port, "127.0.0.1", () => resolve(new Lane(socket)));
+      const socket = connect(port, "127.0.0.1", () => resolve(new Lane(port, socket)));
       socket.once("error", reject);
     });
   }
@@ -102,7 +119,8 @@ class Lane {
       this.onBody?.(body);
     }
     this.#held = this.#held.subarray(whole);
-    this.#step?.();
+    if (/\r\nconnection: close/i.test(head)) this.#reconnect();
+    else this.#step?.();
   }
 
   drain(next: () => Buffer | undefined): Promise<void> {
