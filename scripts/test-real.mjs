@@ -20,7 +20,7 @@ function redisLike(flavour) {
   return {
     url: "KEYFOLD_TEST_REDIS_URL",
     judge: "KEYFOLD_TEST_REDIS_ORACLE_URL",
-    files: ["test/redis", "test/foreign/redis", "test/foreign/bullmq", "--no-file-parallelism"],
+    files: ["test/redis", "test/client/redis", "test/foreign/redis", "test/foreign/bullmq", "--no-file-parallelism"],
     env: { KEYFOLD_TEST_REDIS_FLAVOUR: flavour },
   };
 }

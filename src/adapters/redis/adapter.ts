@@ -1,6 +1,6 @@
 import { KeyfoldError } from "../../internal/errors.js";
 import type { ModelData } from "../../model/description.js";
-import type { RedisClient } from "../../patterns/redis/link.js";
+import { linkOf, type RedisClient } from "../../patterns/redis/link.js";
 import { redisCapability } from "../../plan/redis/capability.js";
 import { planRedis } from "../../plan/redis/plan.js";
 import type { RedisPlan } from "../../plan/redis/types.js";
@@ -49,6 +49,8 @@ export function redis(client: RedisClient, options: RedisOptions = {}): Adapter<
       fix: "Use 1 to 60 letters, digits, underscores, hyphens and dots.",
     });
   }
+  // Says what is no client here, where it was passed, and not with the first request.
+  linkOf(client);
   return {
     engine: "redis",
     capability: redisCapability,
@@ -58,14 +60,12 @@ export function redis(client: RedisClient, options: RedisOptions = {}): Adapter<
 
 class RedisModelStore implements Store {
   readonly plan: RedisPlan;
-  readonly #requests: Requests;
   readonly #design: RedisDesign;
   readonly #entities = new Map<string, RedisEntityStore>();
   readonly #patterns = new Map<string, RedisPatternStore>();
 
   constructor(requests: Requests, model: ModelData) {
     this.plan = planRedis(model);
-    this.#requests = requests;
     this.#design = new RedisDesign(requests, this.plan);
     for (const entity of Object.values(this.plan.entities)) {
       this.#entities.set(entity.entity, new RedisEntityStore(requests, entity));
@@ -104,7 +104,5 @@ class RedisModelStore implements Store {
     return new RedisSession(token);
   }
 
-  async close(): Promise<void> {
-    this.#requests.close();
-  }
+  async close(): Promise<void> {}
 }

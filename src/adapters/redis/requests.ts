@@ -39,12 +39,8 @@ export class Requests {
   readonly #deadlineMs: number;
   readonly #clock: Clock;
   #lastVersion = 0;
-  /** Counts the client's connections: another one may be to another primary. */
-  #connections = 0;
+  readonly #connected: { count: number };
   #primary: { readonly connection: number; readonly runId: Promise<string> } | undefined;
-  readonly #onReady = () => {
-    this.#connections++;
-  };
 
   constructor(client: RedisClient, settings: RequestSettings) {
     this.prefix = settings.prefix;
@@ -53,7 +49,7 @@ export class Requests {
     this.#clock = settings.clock ?? systemClock;
     this.#store = new RedisStore(client, { deadlineMs: settings.deadlineMs });
     this.link = this.#store.link;
-    this.link.client.on("ready", this.#onReady);
+    this.#connected = connectionsOf(client, this.link);
   }
 
   /** The deadline of a call; the caller disposes it. */
@@ -140,12 +136,12 @@ export class Requests {
     if (call.consistency !== "session" || session === undefined) return send();
     const place = this.link.cluster ? base : "";
     for (;;) {
-      const connection = this.#connections;
+      const connection = this.#connected.count;
       const seen = this.#primary;
       if (seen?.connection === connection && !this.link.cluster) {
         session.see(place, await seen.runId);
         const answer = await send();
-        if (this.#connections === connection) return answer;
+        if (this.#connected.count === connection) return answer;
         // Connected anew while it was under way: whoever answered is asked who it is.
         continue;
       }
@@ -154,7 +150,7 @@ export class Requests {
       answer.catch(() => {});
       session.see(place, await runId);
       const value = await answer;
-      if (this.#connections === connection) return value;
+      if (this.#connected.count === connection) return value;
     }
   }
 
@@ -164,8 +160,8 @@ export class Requests {
     const place = this.link.cluster ? base : "";
     if (session === undefined || session.knows(place)) return;
     const seen = this.#primary;
-    const known = seen?.connection === this.#connections && place === "" ? seen.runId : undefined;
-    session.see(place, await (known ?? this.#learnPrimary(`${base}:`, this.#connections, deadline)));
+    const known = seen?.connection === this.#connected.count && place === "" ? seen.runId : undefined;
+    session.see(place, await (known ?? this.#learnPrimary(`${base}:`, this.#connected.count, deadline)));
   }
 
   #learnPrimary(key: string, connection: number, deadline: Deadline): Promise<string> {
@@ -194,10 +190,6 @@ export class Requests {
     return runId;
   }
 
-  close(): void {
-    this.link.client.off("ready", this.#onReady);
-  }
-
   /** The masters of a Cluster, or the one server: what every one of them must be told. */
   async masters(): Promise<readonly Link[]> {
     const { client, kind } = this.link;
@@ -210,6 +202,22 @@ export class Requests {
     }
     return [this.link];
   }
+}
+
+const connections = new WeakMap<object, { count: number }>();
+
+/** Counts a client's connections, by one listener however many use it: another one may be to another primary. */
+function connectionsOf(client: object, link: Link): { count: number } {
+  let counted = connections.get(client);
+  if (counted === undefined) {
+    const made = { count: 0 };
+    link.client.on("ready", () => {
+      made.count++;
+    });
+    connections.set(client, made);
+    counted = made;
+  }
+  return counted;
 }
 
 /** A line of INFO. */
