@@ -1,8 +1,9 @@
-import { renderRates } from "../harness/report.js";
+import { render, renderRates } from "../harness/report.js";
 import type { Comparison, RoundsOptions } from "../harness/rounds.js";
 import { renderStartUp, startUp } from "../harness/start-up.js";
 import { commandComparisons } from "./commands.js";
 import { memoryOf } from "./memory.js";
+import { modelComparisons } from "./model.js";
 import { pubsubComparisons } from "./pubsub.js";
 import { rangeComparisons } from "./ranges.js";
 import { scriptComparisons } from "./scripts.js";
@@ -11,7 +12,7 @@ import { tailComparison } from "./tail.js";
 import { ask } from "./wire.js";
 
 /** The parts of the Redis benchmark, each by itself under the name `redis-PART`. */
-export const redisParts = ["commands", "ranges", "scripts", "pubsub", "tail", "memory", "start-up"] as const;
+export const redisParts = ["commands", "ranges", "scripts", "pubsub", "tail", "memory", "start-up", "model"] as const;
 export type RedisPart = (typeof redisParts)[number];
 
 const show = (comparison: Comparison) => console.log(renderRates(comparison));
@@ -21,6 +22,15 @@ export async function redisBench(part: RedisPart, quick: boolean, options: Round
   if (part === "start-up") {
     const figures = await startUp(startEmbedded, (port) => ask(port, "PING"), quick ? 5 : 15);
     console.log(renderStartUp("start to first PONG, Redis engine", "≤ 100 ms beyond node, ≤ 70 MB idle", figures));
+    return;
+  }
+  if (part === "model") {
+    const server = await startPeer();
+    try {
+      await modelComparisons(server, (comparison) => console.log(render(comparison)), options);
+    } finally {
+      await server.stop();
+    }
     return;
   }
   const servers = [await startEmbedded(), await startPeer()];
