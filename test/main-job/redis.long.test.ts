@@ -11,7 +11,7 @@ const there = existsSync(FILE) && existsSync(`${FOLDER}/online-retail.answers.js
 
 describe.skipIf(!there)(`the Online Retail data set on Redis${there ? "" : ` (skipped: ${FILE} is not there)`}`, () => {
   let loaded: LoadedRedisShop;
-  // biome-ignore lint/suspicious/noExplicitAny: the file's own shape is told in online-retail.test.ts
+  // Its shape is told in online-retail.test.ts.
   let answers: any;
   beforeAll(async () => {
     answers = JSON.parse(readFileSync(`${FOLDER}/online-retail.answers.json`, "utf8"));
