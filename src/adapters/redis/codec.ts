@@ -58,18 +58,16 @@ export function compileCodec(entity: RedisEntity): RedisCodec {
         throw mismatch(entity, {}, new Misfit("JSON", "other text"));
       }
       const record: Record<string, unknown> = {};
-      for (const { field, name, type, decode } of members) {
-        const raw = stored[name];
-        if (raw === undefined) {
-          if (!type.optional)
-            throw mismatch(entity, record, new Misfit(`a value of type ${type.kind}`, "nothing").at(field));
-          continue;
+      let at = 0;
+      try {
+        for (; at < members.length; at++) {
+          const { field, name, type, decode } = members[at]!;
+          const raw = stored[name];
+          if (raw !== undefined) record[field] = decode(raw);
+          else if (!type.optional) throw new Misfit(`a value of type ${type.kind}`, "nothing");
         }
-        try {
-          record[field] = decode(raw);
-        } catch (error) {
-          throw error instanceof Misfit ? mismatch(entity, record, error.at(field)) : error;
-        }
+      } catch (error) {
+        throw error instanceof Misfit ? mismatch(entity, record, error.at(members[at]!.field)) : error;
       }
       return { record, version: (stored["_v"] as number | undefined) ?? 0, writes: writesOf(stored["_w"]) };
     },
@@ -175,14 +173,14 @@ function compileDecoder(field: Field): Decode {
 
 function decoderOf(field: Field): Decode {
   const misfit = (raw: unknown): Misfit => new Misfit(`a value of type ${field.kind}`, typeName(raw));
-  /** A value in JSON's own type, made into the field's and checked. */
+  /** A value that JSON has as text, made into the field's and checked. */
   const made =
-    (jsonType: "string" | "number", make: (raw: never) => unknown): Decode =>
+    (make: (raw: string) => unknown): Decode =>
     (raw) => {
-      if (typeof raw !== jsonType) throw misfit(raw);
+      if (typeof raw !== "string") throw misfit(raw);
       let value: unknown;
       try {
-        value = make(raw as never);
+        value = make(raw);
       } catch {
         throw misfit(raw);
       }
@@ -197,22 +195,40 @@ function decoderOf(field: Field): Decode {
       };
     case "enum":
     case "uuid":
-    case "decimal":
-      return made("string", (raw: string) => raw);
+      return made((raw) => raw);
+    case "decimal": {
+      // As it is written: with all its digits, and none too many.
+      const shape = new RegExp(field.scale === 0 ? "^-?\\d+$" : `^-?\\d+\\.\\d{${field.scale}}$`);
+      return (raw) => {
+        if (typeof raw !== "string" || !shape.test(raw)) throw misfit(raw);
+        return raw;
+      };
+    }
     case "int":
+      return (raw) => {
+        if (!Number.isSafeInteger(raw)) throw misfit(raw);
+        return raw;
+      };
     case "double":
-      return made("number", (raw: number) => raw);
+      return (raw) => {
+        if (!Number.isFinite(raw)) throw misfit(raw);
+        return raw;
+      };
     case "boolean":
       return (raw) => {
         if (typeof raw !== "boolean") throw misfit(raw);
         return raw;
       };
     case "int64":
-      return made("string", (raw: string) => BigInt(raw));
+      return made((raw) => BigInt(raw));
     case "date":
-      return made("number", (raw: number) => new Date(raw));
+      return (raw) => {
+        const date = new Date(raw as number);
+        if (typeof raw !== "number" || Number.isNaN(date.getTime())) throw misfit(raw);
+        return date;
+      };
     case "bytes":
-      return made("string", (raw: string) => new Uint8Array(Buffer.from(raw, "base64")));
+      return made((raw) => new Uint8Array(Buffer.from(raw, "base64")));
     case "array": {
       const element = compileDecoder(field.element);
       return (raw) => {
