@@ -16,7 +16,7 @@ let redis: LoadedRedisShop;
 beforeAll(async () => {
   const file = join(path, "lines.csv");
   writeFileSync(file, Buffer.concat([...generateLines({ lines: LINES, seed: 7 })]));
-  mongodb = await loadedShop(file);
+  mongodb = await loadedShop("mongodb", file);
   redis = await loadedRedisShop(file);
 }, 240_000);
 afterAll(async () => {
