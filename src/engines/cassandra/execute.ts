@@ -4,14 +4,14 @@ import { dataCenter } from "./cluster/cluster.js";
 import { checkReadLevel, checkWriteLevel, consistency } from "./cluster/consistency.js";
 import type { Node } from "./cluster/node.js";
 import type { Reader } from "./cluster/reader.js";
-import type { Row } from "./data/cells.js";
-import { clusteringKey, partitionPrefix, splitKey } from "./data/keys.js";
+import { type Row, timestampOf } from "./data/cells.js";
+import { above, clusteringKey, partitionPrefix, splitKey } from "./data/keys.js";
 import type { PartitionChange } from "./data/replica.js";
 import { decodeRow, RowView } from "./data/row.js";
 import { type CqlError, invalid } from "./errors.js";
 import { checkBatch, type Prepared, type PreparedBatch } from "./prepare.js";
 import { columnValue, type RowContext } from "./query/expressions.js";
-import { type ConditionalRow, type PreparedModification, type ReadRow, timestampOf } from "./query/modify.js";
+import type { ConditionalRow, PreparedModification, ReadRow } from "./query/modify.js";
 import { type ColumnSpec, type Result, rowsOf, voidResult } from "./query/result.js";
 import { type Bound, type Run, unset } from "./query/run.js";
 import type { PageOptions } from "./query/select.js";
@@ -246,11 +246,17 @@ function readRow(readers: ReadonlyMap<Table, Reader>): ReadRow {
   };
 }
 
+interface ConditionalContext extends RowContext {
+  readonly found: boolean;
+  /** Whether only static columns are meant. */
+  readonly isStatic: boolean;
+}
+
 /** A row as conditions see it. */
-function contextOf(table: Table, run: Run, reader: Reader, row: ConditionalRow): RowContext & { found: boolean } {
+function contextOf(table: Table, run: Run, reader: Reader, row: ConditionalRow): ConditionalContext {
   const columns = table.facts.nextColumn;
-  const statics = new RowView(columns, 0);
-  const view = new RowView(columns, table.clustering.length);
+  const statics = new RowView(columns, 0, table.present);
+  const view = new RowView(columns, table.clustering.length, table.present);
   const staticBytes = table.statics.length > 0 ? reader.get(row.prefix, undefined) : undefined;
   if (staticBytes !== undefined) statics.open(staticBytes, run.now);
   const bytes =
@@ -265,6 +271,7 @@ function contextOf(table: Table, run: Run, reader: Reader, row: ConditionalRow):
     statics,
     aggregates: [],
     found: row.clustering === undefined ? statics.exists : view.exists,
+    isStatic: row.clustering === undefined,
   };
 }
 
@@ -284,14 +291,25 @@ function conditional(
   const serial = options.serialConsistency;
   return engine.cluster.compareAndSet(node, table, prefix, serial, options.consistency, (reader) => {
     let applied = true;
-    const shown: { modification: PreparedModification; context: RowContext & { found: boolean } }[] = [];
+    const shown: { modification: PreparedModification; context: ConditionalContext }[] = [];
     bindings.forEach(({ modification }, at) => {
       if (!modification.isConditional) return;
       const context = contextOf(table, runs[at]!, reader, rows[at]!);
       shown.push({ modification, context });
       if (!holds(modification, context)) applied = false;
     });
-    if (!applied) return { changes: [], result: refusedRows(table, shown, isBatch) };
+    if (!applied) {
+      const first = shown[0]!;
+      // With conditions on static columns alone, the first row of the partition is looked at.
+      if (rows[0] !== undefined && shown.every(({ context }) => !context.hasRow && context.isStatic)) {
+        const cursor = reader.rows(prefix, "", above, false);
+        while (!first.context.hasRow && cursor.next()) {
+          first.context.row.open(cursor.value, first.context.run.now);
+          first.context.hasRow = first.context.row.exists;
+        }
+      }
+      return { changes: [], result: refusedRows(table, shown, isBatch) };
+    }
     // What is written is later than what was read.
     const read = readRow(new Map([[table, reader]]));
     const changes = bindings.flatMap(({ modification }, at) => modification.changes(runs[at]!, read, engine.before));
@@ -332,7 +350,7 @@ function appliedSpec(table: Table): ColumnSpec {
 /** The answer where the conditions do not hold: the rows as they are. */
 function refusedRows(
   table: Table,
-  shown: readonly { readonly modification: PreparedModification; readonly context: RowContext & { found: boolean } }[],
+  shown: readonly { readonly modification: PreparedModification; readonly context: ConditionalContext }[],
   isBatch: boolean,
 ): Result {
   const no = Buffer.from([0]);
@@ -399,6 +417,12 @@ function other(
         warnings: options.warnings,
         newId: engine.timeUuid,
         timestamp: BigInt(engine.nextTimestamp()),
+        dropCells: (table, column, until) => {
+          for (const { replica } of cluster.nodes) {
+            const done = replica.store.write(() => replica.dropCells(table, column, until));
+            if (done instanceof Promise) waits.push(done);
+          }
+        },
         dropData: (table) => {
           const done = dropData(cluster, table);
           if (done instanceof Promise) waits.push(done);

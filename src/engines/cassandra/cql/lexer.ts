@@ -111,6 +111,7 @@ export function tokenize(text: string): Token[] {
     if (char === '"') {
       const end = closingQuote(text, at, '"');
       const name = text.slice(at + 1, end).replaceAll('""', '"');
+      if (name === "") throw syntaxError(`${positionOf(text, at)} no viable alternative at input '""'`);
       push("quoted", name, end + 1);
       continue;
     }

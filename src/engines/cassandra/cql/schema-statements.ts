@@ -16,7 +16,8 @@ import type { Tokens } from "./tokens.js";
 function optionValue(t: Tokens): OptionValue {
   if (t.isSymbol("{")) {
     const term = parseTerm(t, false);
-    const text = (each: typeof term): string => {
+    const text = (each: typeof term, property = ""): string => {
+      if (each.kind === "null") throw syntaxError(`Invalid property value: NULL for property: '${property}'`);
       if (each.kind === "literal") return each.text;
       throw syntaxError("Invalid property value: only literals can stand in the map of a property");
     };
@@ -26,7 +27,7 @@ function optionValue(t: Tokens): OptionValue {
       for (const [key, value] of term.entries) {
         const name = text(key);
         if (map.has(name)) throw syntaxError(`Multiple definition for property ${name}`);
-        map.set(name, text(value));
+        map.set(name, text(value, name));
       }
       return map;
     }
@@ -81,7 +82,8 @@ function createTable(t: Tokens): CreateTableStatement {
   let clustering: string[] = [];
   t.expectSymbol("(");
   do {
-    if (t.isSymbol(",") || t.isSymbol(")")) continue;
+    // A comma may have no column after it.
+    if (columns.length > 0 && (t.isSymbol(",") || t.isSymbol(")"))) continue;
     if (t.words("primary", "key")) {
       t.expectSymbol("(");
       if (t.symbol("(")) {
@@ -176,6 +178,7 @@ function createType(t: Tokens): Statement {
   t.expectSymbol("(");
   const fields: [string, ReturnType<typeof parseType>][] = [];
   do {
+    if (fields.length > 0 && (t.isSymbol(",") || t.isSymbol(")"))) continue;
     const name = t.name();
     fields.push([name, parseType(t)]);
   } while (t.symbol(","));

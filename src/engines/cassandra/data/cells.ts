@@ -7,6 +7,11 @@
 /** Microseconds; a bigint only where a number could not hold it exactly, so that `<` and `===` are right for both. */
 export type Timestamp = number | bigint;
 
+/** Microseconds as they are kept. */
+export function timestampOf(value: bigint): Timestamp {
+  return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
+}
+
 /** "Never" as a second of deletion. */
 export const never = 0xffffffff;
 

@@ -2,7 +2,7 @@
 import type { Cursor, Store, Tree } from "../../storage/store.js";
 import type { Table } from "../schema/table.js";
 import type { Value } from "../types/type.js";
-import { isEmptyRow, laterCell, mergeRows, purge, type Row, shadow } from "./cells.js";
+import { emptyRow, isEmptyRow, laterCell, mergeRows, purge, type Row, shadow, timestampOf } from "./cells.js";
 import { mergeCounters } from "./counters.js";
 import {
   type Deletions,
@@ -166,6 +166,34 @@ export class Replica {
       for (const { from, to } of added.ranges)
         cover(tree.scan({ from: prefix + kind.row + from, to: prefix + kind.row + to }));
     return deletions;
+  }
+
+  /** Takes the cells of a column out of all rows, those that were written up to `until`. */
+  dropCells(table: Table, column: number, until: bigint): void {
+    const { tree } = this.#data(table);
+    const changed: { key: string; bytes: Buffer; row: Row }[] = [];
+    const cursor = tree.scan();
+    while (cursor.next()) {
+      const { key, value } = cursor;
+      const mark = key[prefixLength(key)];
+      if (mark === kind.deletions) continue;
+      const row = decodeRow(value, mark === kind.staticRow ? 0 : table.clustering.length);
+      const cell = row.cells.get(column);
+      if (cell === undefined) continue;
+      const kept = shadow(
+        { ...emptyRow(), cells: new Map([[column, cell]]) },
+        { timestamp: timestampOf(until), deletedAt: 0 },
+      );
+      const left = kept.cells.get(column);
+      if (left === undefined) row.cells.delete(column);
+      else row.cells.set(column, left);
+      changed.push({ key, bytes: value, row });
+    }
+    for (const { key, bytes, row } of changed) {
+      const isStatic = key[prefixLength(key)] === kind.staticRow;
+      if (isEmptyRow(row)) tree.delete(key);
+      else tree.put(key, encodeRow(isStatic ? noClustering : clusteringValues(bytes, table.clustering.length), row));
+    }
   }
 
   /**

@@ -245,7 +245,11 @@ export class RowView {
   #timestamp: Timestamp = 0;
   readonly #clusteringCount: number;
 
-  constructor(columns: number, clusteringCount: number) {
+  readonly #present: Uint8Array | undefined;
+
+  /** `present`: which column numbers are to be seen, where some are not. */
+  constructor(columns: number, clusteringCount: number, present?: Uint8Array) {
+    this.#present = present;
     this.start = new Int32Array(columns).fill(-1);
     this.end = new Int32Array(columns);
     this.cell = new Int32Array(columns).fill(-1);
@@ -328,6 +332,21 @@ export class RowView {
         exists = true;
       }
       at += length;
+    }
+    this.exists = exists;
+    if (this.#present !== undefined && exists) this.#hideDropped(this.#present);
+  }
+
+  /** Cells of columns that were dropped are not seen, and keep no row. */
+  #hideDropped(present: Uint8Array): void {
+    let exists = this.isMarked;
+    for (let id = 0; id < present.length; id++) {
+      if (this.cell[id]! < 0) continue;
+      if (present[id] === 1) exists = true;
+      else {
+        this.cell[id] = -1;
+        this.start[id] = -1;
+      }
     }
     this.exists = exists;
   }

@@ -1,6 +1,6 @@
 /** INSERT, UPDATE, DELETE: names and types first; then changes of partitions. */
 import type { Modification, Relation, Term } from "../cql/ast.js";
-import { emptyRow, isParts, never, type Row, type Timestamp } from "../data/cells.js";
+import { emptyRow, isParts, never, type Row, type Timestamp, timestampOf } from "../data/cells.js";
 import { above, clusteringKey, longestKey, partitionPrefix } from "../data/keys.js";
 import type { PartitionChange, RowChange } from "../data/replica.js";
 import { invalid } from "../errors.js";
@@ -23,11 +23,6 @@ export interface ConditionalRow {
   readonly partitionKey: Buffer;
   /** None where only static columns are meant. */
   readonly clustering: readonly Value[] | undefined;
-}
-
-/** Microseconds as they are kept: a bigint only where a number is not exact. */
-export function timestampOf(value: bigint): Timestamp {
-  return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
 }
 
 const longestIndexed = 65_535;
@@ -210,11 +205,12 @@ export class PreparedModification {
   }
 
   #checkConditional(): void {
+    const what = this.kind === "delete" ? "deletions" : "updates";
     const { restrictions } = this;
     if (this.#timestamp !== undefined) throw invalid("Cannot provide custom timestamp for conditional updates");
-    if (restrictions.hasKeyIn) throw invalid("IN on the partition key is not supported with conditional updates");
+    if (restrictions.hasKeyIn) throw invalid(`IN on the partition key is not supported with conditional ${what}`);
     if (restrictions.hasClusteringIn)
-      throw invalid("IN on the clustering key columns is not supported with conditional updates");
+      throw invalid(`IN on the clustering key columns is not supported with conditional ${what}`);
     if (this.kind !== "delete" || this.#namesRows) return;
     if (this.conditions.some(({ column }) => column.kind !== "static"))
       throw invalid(

@@ -334,7 +334,7 @@ function setElement(
 ): Operation {
   const { type } = column;
   if (type instanceof ListType) {
-    if (!type.isMultiCell) throw wrong("frozen list column");
+    if (!type.isMultiCell) throw wrong("frozen collection column");
     const index = prepareTerm(of.key, receiverOf(table, column, `idx(${column.name})`, native("int")), prepare);
     const term = prepareTerm(of.value, receiverOf(table, column, `value(${column.name})`, type.element), prepare);
     return {
@@ -352,7 +352,7 @@ function setElement(
     if (type instanceof SetType) throw wrong("set column");
     throw wrong("non collection column");
   }
-  if (!type.isMultiCell) throw wrong("frozen map column");
+  if (!type.isMultiCell) throw wrong("frozen collection column");
   const key = prepareTerm(of.key, receiverOf(table, column, `key(${column.name})`, type.keys), prepare);
   const term = prepareTerm(of.value, receiverOf(table, column, `value(${column.name})`, type.values), prepare);
   return {

@@ -84,6 +84,7 @@ export function relationText(relation: Relation): string {
 /** A bound value that a restriction can use. */
 function usable(value: Bound, column: Column): Buffer {
   const isKey = column.kind === "partition_key" || column.kind === "clustering";
+  if (value === null && column.type.isCounter) throw invalid("Invalid null value for counter increment/decrement");
   if (value === null)
     throw invalid(
       isKey
@@ -318,6 +319,8 @@ export function tokenRestriction(
   const columns = relation.columns.map((name) => find(table, name));
   if (new Set(columns).size !== columns.length)
     throw invalid("The token() function contains duplicate partition key components");
+  if (columns.length === table.partitionKey.length && columns.every((column) => column.kind !== "partition_key"))
+    throw invalid("The token() function must be applied to all partition key components or none of them");
   if (columns.some((column) => column.kind !== "partition_key"))
     throw invalid("The token() function must contains only partition key components");
   if (columns.length < table.partitionKey.length)

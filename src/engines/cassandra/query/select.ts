@@ -95,7 +95,8 @@ export class PreparedSelect {
       const expression = prepareExpression(term, table, prepare, this.#gathered);
       const { column } = expression;
       const copied = column !== undefined && !(column.type.isMultiCell || column.type.isCounter) ? column : undefined;
-      const name = alias ?? columnName(term);
+      // A cast to the type that it has is nothing.
+      const name = alias ?? (term.kind === "cast" && column !== undefined ? columnName(term.term) : columnName(term));
       return {
         spec: { keyspace: table.keyspace, table: table.name, name, type: expression.type },
         expression,
@@ -305,6 +306,7 @@ class Scan {
   #groupLastKey = "";
   #groupLastInPartition = 0;
   #pageFull = false;
+  #distinctPartition = "";
   readonly #sorts: boolean;
   readonly #sorted: { readonly key: string; readonly start: number; readonly end: number }[] = [];
   readonly #resume: ReturnType<typeof readPagingState> | undefined;
@@ -328,9 +330,9 @@ class Scan {
       run,
       table,
       partitionKey: [],
-      row: new RowView(columns, table.clustering.length),
+      row: new RowView(columns, table.clustering.length, table.present),
       hasRow: false,
-      statics: new RowView(table.statics.length > 0 ? columns : 0, 0),
+      statics: new RowView(table.statics.length > 0 ? columns : 0, 0, table.present),
       aggregates: [],
     };
     this.#filter = select.restrictions.filter(run);
@@ -543,7 +545,12 @@ class Scan {
 
   /** One row that the query selects; false where the result is at its end. */
   #emit(key: string): boolean {
-    if (this.#plan.isAggregate) return this.#gather(key);
+    if (this.#plan.isAggregate) {
+      const partition = key.slice(0, prefixLength(key));
+      if (this.#plan.distinct && partition === this.#distinctPartition) return true;
+      this.#distinctPartition = partition;
+      return this.#gather(key);
+    }
     this.#write(key);
     this.#lastKey = key;
     this.#inPartition++;

@@ -168,10 +168,9 @@ export function isCompatible(receiver: CqlType, given: CqlType): boolean {
   const [r, g] = [receiver.name, given.name];
   if (r === "blob") return true;
   if (r === "text") return g === "ascii";
-  if (r === "bigint") return g === "timestamp" || g === "counter";
+  if (r === "bigint") return g === "timestamp";
   if (r === "uuid") return g === "timeuuid";
   if (r === "varint") return g === "int" || g === "bigint";
-  if (r === "counter") return g === "bigint";
   if (receiver.isMultiCell !== given.isMultiCell) return isCompatible(receiver.freeze(), given.freeze());
   if (receiver instanceof TupleType && given instanceof TupleType)
     return (

@@ -43,7 +43,7 @@ interface SavedTable {
   readonly columns: readonly (Omit<Column, "type"> & { readonly type: string })[];
   readonly options: Readonly<Record<string, SavedOption>>;
   readonly indexes: readonly (Omit<Index, "options"> & { readonly options: Readonly<Record<string, string>> })[];
-  readonly dropped: readonly { name: string; type: string; isStatic: boolean; droppedAt: string }[];
+  readonly dropped: readonly { id: number; name: string; type: string; isStatic: boolean; droppedAt: string }[];
 }
 
 interface SavedKeyspace {

@@ -288,7 +288,7 @@ function addColumns(
 ): SchemaChange {
   if (table.compact !== undefined) throw invalid("Cannot add new column to a COMPACT STORAGE table");
   const columns = [...table.facts.columns];
-  let dropped = [...table.facts.dropped];
+  const { dropped } = table.facts;
   let next = table.facts.nextColumn;
   for (const spec of specs) {
     const type = resolveType(spec.type, table.keyspace, context.catalog.findType);
@@ -312,13 +312,12 @@ function addColumns(
           `Cannot re-add previously dropped ${before.isStatic ? "static" : "regular"} column '${spec.name}' as ${spec.isStatic ? "static" : "regular"}`,
         );
       if (type.isCounter) throw invalid(`Cannot re-add previously dropped counter column ${spec.name}`);
-      dropped = dropped.filter((each) => each !== before);
     }
     const others = columns.filter(({ kind }) => kind === "regular" || kind === "static");
     if (others.length > 0 && type.isCounter !== table.isCounter)
       throw invalid("Cannot mix counter and non counter columns in the same table");
     columns.push({
-      id: next++,
+      id: before?.id ?? next++,
       name: spec.name,
       type,
       kind: spec.isStatic ? "static" : "regular",
@@ -326,13 +325,7 @@ function addColumns(
       descending: false,
     });
   }
-  return context.catalog.putTable(
-    table.with({
-      columns,
-      dropped: table.facts.dropped.length === dropped.length ? table.facts.dropped : dropped,
-      nextColumn: next,
-    }),
-  );
+  return context.catalog.putTable(table.with({ columns, nextColumn: next }));
 }
 
 /** Whether values of a dropped column's type could still be read as the new one. */
@@ -372,7 +365,8 @@ function dropColumns(
     const at = dropped.findIndex((each) => each.name === name);
     if (at >= 0) dropped.splice(at, 1);
     const droppedAt = change.timestamp === undefined ? context.timestamp : BigInt(change.timestamp);
-    dropped.push({ name, type: column.type, isStatic: column.kind === "static", droppedAt });
+    dropped.push({ id: column.id, name, type: column.type, isStatic: column.kind === "static", droppedAt });
+    context.dropCells(table, column.id, droppedAt);
   }
   return context.catalog.putTable(table.with({ columns, dropped }));
 }
@@ -438,6 +432,15 @@ function changeType(
     if (added.references((inner) => inner instanceof UserType && inner.fields === type.fields))
       throw invalid(
         `Cannot add new field ${change.field} of type ${added.name} to user type ${keyspace}.${name} as it would create a circular reference`,
+      );
+    const keyed = [...catalog.keyspace(keyspace)!.tables.values()].filter((table) =>
+      table.partitionKey.some((column) =>
+        column.type.references((inner) => inner instanceof UserType && inner.fields === type.fields),
+      ),
+    );
+    if (keyed.length > 0)
+      throw invalid(
+        `Cannot add new field ${change.field} of type ${added.name} to user type ${keyspace}.${name} as the type is being used in partition key by the following tables: ${keyed.map((table) => table.fullName).join(", ")}`,
       );
     if (
       added.isMultiCell &&

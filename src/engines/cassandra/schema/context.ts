@@ -15,6 +15,8 @@ export interface SchemaContext {
   readonly timestamp: bigint;
   /** Drops the rows of a table. */
   readonly dropData: (table: Table) => void;
+  /** Drops the cells of a column that were written up to this time, in microseconds. */
+  readonly dropCells: (table: Table, column: number, until: bigint) => void;
 }
 
 /** The keyspace that a statement means. */

@@ -42,7 +42,7 @@ export function tableStatement(table: Table, withInternals = false, isVirtualKey
     return `    ${quoted(column.name)} ${column.type.name}${kind}`;
   });
   if (withInternals)
-    for (const column of table.facts.dropped)
+    for (const column of table.facts.dropped.filter((each) => !table.columns.has(each.name)))
       lines.push(`    ${quoted(column.name)} ${column.type.name}${column.isStatic ? " static" : ""}`);
   if (!simple) {
     const names = table.partitionKey.map((column) => quoted(column.name));
@@ -71,12 +71,15 @@ export function tableStatement(table: Table, withInternals = false, isVirtualKey
   }
   for (const name of tableOptionFacts.keys()) options.push(`${name} = ${optionText(table, name)}`);
   const name = `${quoted(table.keyspace)}.${quoted(table.name)}`;
-  const drops = withInternals
-    ? table.facts.dropped.map(
-        (column) => `\nALTER TABLE ${name} DROP ${quoted(column.name)} USING TIMESTAMP ${column.droppedAt};`,
-      )
-    : [];
-  return `CREATE TABLE ${name} (\n${lines.join(",\n")}\n) WITH ${options.join("\n    AND ")};${drops.join("")}`;
+  const drops = table.facts.dropped.map((column) => {
+    const again = table.columns.get(column.name);
+    const add =
+      again === undefined
+        ? ""
+        : `\nALTER TABLE ${name} ADD ${quoted(column.name)} ${again.type.name}${again.kind === "static" ? " static" : ""};`;
+    return `\nALTER TABLE ${name} DROP ${quoted(column.name)} USING TIMESTAMP ${column.droppedAt};${add}`;
+  });
+  return `CREATE TABLE ${name} (\n${lines.join(",\n")}\n) WITH ${options.join("\n    AND ")};${withInternals ? drops.join("") : ""}`;
 }
 
 export function indexStatement(table: Table, index: Index): string {

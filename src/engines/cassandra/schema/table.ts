@@ -3,7 +3,7 @@ import type { CqlType } from "../types/type.js";
 export type ColumnKind = "partition_key" | "clustering" | "static" | "regular";
 
 export interface Column {
-  /** Its number in the rows of its table; never given again, so that a column that is added anew finds no old cells. */
+  /** Its number in the rows of its table. */
   readonly id: number;
   name: string;
   readonly type: CqlType;
@@ -30,6 +30,8 @@ export interface DroppedColumn {
   readonly isStatic: boolean;
   /** Microseconds. */
   readonly droppedAt: bigint;
+  /** The number that it had, and has again when it is added again. */
+  readonly id: number;
 }
 
 export type TableOptions = ReadonlyMap<string, string | ReadonlyMap<string, string>>;
@@ -92,10 +94,17 @@ export class Table {
       ...of("regular").sort(plainByName),
     ];
     this.compact = facts.compact;
+    if (facts.dropped.length > 0) {
+      this.present = new Uint8Array(facts.nextColumn);
+      for (const column of facts.columns) this.present[column.id] = 1;
+    }
     this.isCounter = facts.columns.some(
       ({ kind, type }) => (kind === "regular" || kind === "static") && type.isCounter,
     );
   }
+
+  /** Whether each column number stands for a column that is there; undefined where none was dropped. */
+  readonly present: Uint8Array | undefined;
 
   get fullName(): string {
     return `${this.keyspace}.${this.name}`;
