@@ -15,7 +15,12 @@ export interface Operations {
   hits(id: number): number;
   remove(id: number): void;
   clear(): void;
+  node(number: number, action: NodeAction): void;
+  repair(): void;
 }
+
+/** What can be done to a node of a cluster. */
+export type NodeAction = "stop" | "start" | "pause" | "resume" | "cut-off" | "reconnect" | { readonly slowMs: number };
 
 export type Operation = keyof Operations;
 

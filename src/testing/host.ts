@@ -1,7 +1,7 @@
 import type { EngineOptions, RunningEngine } from "../engines/engine.js";
 import { KeyfoldError } from "../internal/errors.js";
 import { MovableClock } from "./clock.js";
-import type { Control, EngineFacts, Operation, Operations } from "./control.js";
+import type { Control, EngineFacts, NodeAction, Operation, Operations } from "./control.js";
 import { type FaultRule, FaultTable } from "./faults.js";
 import { seededRandom } from "./random.js";
 import { type EngineName, type EngineStarter, engineNames, engineStarters } from "./registry.js";
@@ -18,7 +18,17 @@ export interface EngineStart {
   readonly auth?: { readonly user: string; readonly password: string };
   /** DynamoDB alone: throttle tables and partitions as AWS does. Default: no limits. */
   readonly throughput?: boolean;
+  /** Cassandra alone: nodes of the cluster, on 127.0.0.1 and the addresses after it. Default 1. */
+  readonly nodes?: number;
+  /** Cassandra alone: how long a coordinator waits for replicas of a read, in milliseconds. Default 5000. */
+  readonly readTimeoutMs?: number;
+  /** Cassandra alone: how long it waits for acknowledgements of a write, in milliseconds. Default 2000. */
+  readonly writeTimeoutMs?: number;
+  /** Cassandra alone: whether coordinators keep hints for nodes that are away. Default true. */
+  readonly hints?: boolean;
 }
+
+const ofCassandra = ["nodes", "readTimeoutMs", "writeTimeoutMs", "hints"] as const;
 
 /** Which engines are started, how, and what they share. */
 export type HostOptions = { readonly [E in EngineName]?: boolean | EngineStart } & {
@@ -30,6 +40,12 @@ export type HostOptions = { readonly [E in EngineName]?: boolean | EngineStart }
 
 /** An engine that has records with an end. */
 type Expiring = RunningEngine & { readonly expire?: () => Promise<unknown> };
+
+/** An engine that is a cluster. */
+type Clustered = RunningEngine & {
+  readonly control?: (node: number, action: NodeAction) => Promise<void>;
+  readonly repair?: () => Promise<void>;
+};
 
 /** Runs engines in this process, with one clock and one table of faults for all of them. */
 export class EngineHost implements Control {
@@ -71,6 +87,9 @@ export class EngineHost implements Control {
         if (name !== "dynamodb" && typeof start === "object" && start.throughput !== undefined) {
           throw new KeyfoldError("INPUT_INVALID", `throughput is an option of dynamodb, and ${name} has none.`);
         }
+        const wrong = ofCassandra.find((each) => typeof start === "object" && start[each] !== undefined);
+        if (name !== "cassandra" && wrong !== undefined)
+          throw new KeyfoldError("INPUT_INVALID", `${wrong} is an option of cassandra, and ${name} has none.`);
         const engineOptions: EngineOptions = {
           ...(typeof start === "object" ? start : {}),
           clock,
@@ -128,6 +147,12 @@ export class EngineHost implements Control {
     set: async (ms) => {
       this.#clock.set(ms);
       await this.#expire();
+    },
+    node: async (number, action) => {
+      for (const engine of this.#running as readonly Clustered[]) await engine.control?.(number, action);
+    },
+    repair: async () => {
+      for (const engine of this.#running as readonly Clustered[]) await engine.repair?.();
     },
     freeze: async () => this.#clock.freeze(),
     resume: async () => this.#clock.resume(),

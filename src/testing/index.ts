@@ -8,8 +8,10 @@ export { type StartEngineOptions, type StartEnginesOptions, startEngines, startM
 export type {
   EngineControls,
   InjectedFault,
+  TestCassandra,
   TestClock,
   TestEngine,
   TestEngines,
   TestFaults,
+  TestNode,
 } from "./test-engines.js";

@@ -49,6 +49,38 @@ export interface TestEngine {
   readonly port: number;
 }
 
+/** One node of an embedded cluster. */
+export interface TestNode {
+  /** Ends it: its connections close, and the others know at once. */
+  stop(): Promise<void>;
+  /** Starts it again, with the data that it had; it is handed the hints that were kept for it. */
+  start(): Promise<void>;
+  /** Stops it in mid-step: it takes messages and answers none, and the others do not know. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** Cuts it off from the other nodes; clients still reach it. */
+  cutOff(): Promise<void>;
+  reconnect(): Promise<void>;
+  /** Lets it answer this much later; 0 ends it. */
+  slow(ms: number): Promise<void>;
+}
+
+/** The embedded Cassandra, one node or a cluster. */
+export interface TestCassandra extends TestEngine {
+  /**
+   * A node, numbered from 1.
+   *
+   * @example
+   * ```ts
+   * await using engines = await startEngines({ cassandra: { nodes: 3 } });
+   * await engines.cassandra.node(3).cutOff();
+   * ```
+   */
+  node(number: number): TestNode;
+  /** Makes all replicas have what any of them has, as `nodetool repair` does. */
+  repair(): Promise<void>;
+}
+
 /** Running engines and what a test can do to them. */
 export interface EngineControls extends AsyncDisposable {
   /** The engines' URLs by name. */
@@ -64,7 +96,9 @@ export interface EngineControls extends AsyncDisposable {
 }
 
 /** {@link EngineControls}, and each started engine under its name. */
-export type TestEngines<E extends EngineName> = EngineControls & { readonly [K in E]: TestEngine };
+export type TestEngines<E extends EngineName> = EngineControls & {
+  readonly [K in E]: K extends "cassandra" ? TestCassandra : TestEngine;
+};
 
 /** What a test holds, made of whatever carries its wishes to the engines. */
 export function testEngines<E extends EngineName>(
@@ -72,7 +106,22 @@ export function testEngines<E extends EngineName>(
   close: () => Promise<void> = () => control.call("close"),
   pid?: number,
 ): TestEngines<E> {
-  const named = Object.fromEntries(control.engines.map((facts: EngineFacts) => [facts.engine, facts]));
+  const node = (number: number): TestNode => ({
+    stop: () => control.call("node", number, "stop"),
+    start: () => control.call("node", number, "start"),
+    pause: () => control.call("node", number, "pause"),
+    resume: () => control.call("node", number, "resume"),
+    cutOff: () => control.call("node", number, "cut-off"),
+    reconnect: () => control.call("node", number, "reconnect"),
+    slow: (slowMs) => control.call("node", number, { slowMs }),
+  });
+  const cluster = { node, repair: () => control.call("repair") };
+  const named = Object.fromEntries(
+    control.engines.map((facts: EngineFacts) => [
+      facts.engine,
+      facts.engine === "cassandra" ? { ...facts, ...cluster } : facts,
+    ]),
+  );
   const controls: EngineControls = {
     urls: Object.fromEntries(control.engines.map(({ engine, url }) => [engine, url])),
     pid,

@@ -23,6 +23,12 @@ export function devCommand(outcome: Outcome): Command {
     .option("--auth <user:password>", "ask clients for these credentials")
     .option("--data <dir>", "keep the data in this folder (default: in memory, gone at the end)")
     .option("--env", "print the variables that drivers read, as lines for a shell or an .env file")
+    .addOption(
+      new Option(
+        "--cassandra-nodes <count>",
+        "start Cassandra as a cluster, on 127.0.0.1 and the addresses after it",
+      ).argParser(wholeNumber(1, 9)),
+    )
     .option("--throughput", "throttle DynamoDB's tables and partitions as AWS does")
     .addOption(jsonOption("print one line of JSON, engine to URL, when all of them accept connections"));
   for (const name of engineNames) {
@@ -96,6 +102,7 @@ function devOptions(words: readonly string[], options: Record<string, unknown>, 
     data: options["data"] as string | undefined,
     env: options["env"] === true,
     throughput: options["throughput"] === true,
+    cassandraNodes: options["cassandraNodes"] as number | undefined,
     json: options["json"] === true,
     command: words,
   };

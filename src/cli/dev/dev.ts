@@ -18,6 +18,7 @@ export interface DevOptions {
   readonly env: boolean;
   /** Throttle DynamoDB's tables as AWS does. */
   readonly throughput: boolean;
+  readonly cassandraNodes: number | undefined;
   readonly json: boolean;
   /** Run this with the engines, and end with it. */
   readonly command: readonly string[];
@@ -64,6 +65,7 @@ export async function startOne(name: EngineName, start: EngineStarter, options: 
     ...(options.data === undefined ? {} : { dataDir: join(resolve(options.data), name) }),
     ...(options.auth === undefined ? {} : { auth: options.auth }),
     ...(name === "dynamodb" && options.throughput ? { throughput: true } : {}),
+    ...(name === "cassandra" && options.cassandraNodes !== undefined ? { nodes: options.cassandraNodes } : {}),
     log: (level, message) => {
       if (level === "notice" || level === "warning") note(`${name}: ${message}`);
     },

@@ -109,6 +109,16 @@ it("puts versions together by Cassandra's rules", async () => {
   expect(await read()).toBeUndefined();
 });
 
+it("shows every partition of a table, whatever its token", async () => {
+  await client.execute("CREATE TABLE shop.many (k int PRIMARY KEY)");
+  const insertMany = "INSERT INTO shop.many (k) VALUES (?)";
+  for (let k = 0; k < 1000; k++) await client.execute(insertMany, [k], { prepare: true });
+  const { rows } = await client.execute("SELECT k, token(k) FROM shop.many", [], { fetchSize: 5000 });
+  expect(rows).toHaveLength(1000);
+  const tokens = rows.map((row) => BigInt(String(row["system.token(k)"])));
+  expect(tokens).toEqual([...tokens].sort((a, b) => (a < b ? -1 : 1)));
+});
+
 it("refuses what it does not have with Cassandra's error", async () => {
   await expect(client.execute("SELEC 1")).rejects.toMatchObject({ code: 0x2000 });
   await expect(client.execute("SELECT * FROM shop.none")).rejects.toMatchObject({

@@ -2,7 +2,7 @@
 
 import { isParts, type Row } from "../data/cells.js";
 import { incremented } from "../data/counters.js";
-import { above, tokenPrefix } from "../data/keys.js";
+import { above, endOfRing, tokenPrefix } from "../data/keys.js";
 import type { PartitionChange, Replica } from "../data/replica.js";
 import { decodeRow } from "../data/row.js";
 import type { Keyspace } from "../schema/catalog.js";
@@ -245,7 +245,7 @@ export class Cluster {
   async repair(tables: Iterable<Table>): Promise<void> {
     for (const table of tables) {
       if (table.isVirtual) continue;
-      for (const { from, to } of this.#segments("", above)) {
+      for (const { from, to } of this.#segments("", endOfRing)) {
         const replicas = this.replicas(table.keyspace, from)
           .filter((node) => node.isUp && !node.isCutOff && !node.isPaused)
           .map((node) => node.replica);

@@ -114,5 +114,8 @@ export function earlier(a: string, b: string): string {
   return b;
 }
 
+/** Above every key of a tree: tokens may begin with 0xFF. */
+export const endOfRing = "\xff".repeat(11);
+
 /** Above every key that begins with this prefix: no part begins with 0xFF. */
 export const above = "\xff";

@@ -1,6 +1,6 @@
 /** What a WHERE asks: partitions, rows within them, and what is left to be looked at row by row. */
 import type { Where } from "../cql/ast.js";
-import { above, clusteringPart, composeKey, earlier, later, longestKey, tokenPrefix } from "../data/keys.js";
+import { above, clusteringPart, composeKey, earlier, endOfRing, later, longestKey, tokenPrefix } from "../data/keys.js";
 import { invalid } from "../errors.js";
 import type { Column, Table } from "../schema/table.js";
 import { type CqlType, keyPart, MapType, readParts, type Value } from "../types/type.js";
@@ -311,7 +311,7 @@ export class Restrictions {
   /** Where the tree is to be read for a range of partitions. */
   tokenRange(run: Run): { readonly from: string; readonly to: string } {
     let from = "";
-    let to = above;
+    let to = endOfRing;
     const { token } = this;
     if (token === undefined) return { from, to };
     const value = (term: BoundTerm): bigint => {
@@ -327,7 +327,7 @@ export class Restrictions {
     if (token.upper !== undefined) {
       const upper = value(token.upper.term);
       // The smallest token stands for the end of the ring.
-      if (upper === -0x8000000000000000n) to = above;
+      if (upper === -0x8000000000000000n) to = endOfRing;
       else to = tokenPrefix(upper) + (token.upper.inclusive ? above + above + above : "");
     }
     return { from, to };
