@@ -26,7 +26,7 @@ const apart = {
 
 // Engines start from one file each: a hundred small ones take twice as long to load. From the sources, since tsc writes
 // server.js anew only when its own source has changed.
-for (const engine of ["mongodb", "redis", "cassandra"]) {
+for (const engine of ["mongodb", "redis", "dynamodb", "cassandra"]) {
   await build({
     entryPoints: [`src/engines/${engine}/server.ts`],
     outfile: `dist/engines/${engine}/server.js`,

@@ -82,7 +82,8 @@ describe.each([
     expect(await run.counted("c", 5)).toEqual([5, "c", 3, null, 1, "fine"]);
     await client.script("FLUSH");
     expect(await run.counted("c", 2)).toEqual([7, "c", 3, null, 1, "fine"]);
-    await expect(client.eval("return redis.call('nosuch')", 0)).rejects.toThrow("Unknown Redis command called");
+    // Valkey 9 leaves the word Redis out.
+    await expect(client.eval("return redis.call('nosuch')", 0)).rejects.toThrow(/Unknown (Redis )?command called/);
     await done(client);
   });
 
