@@ -18,6 +18,10 @@ export function planCommand(outcome: Outcome): Command {
     )
     .option("--grants", "print the least rights that the client and apply need, in place of the plan")
     .option("--emit <document>", "print a document for another tool, in place of the plan; grants for every engine")
+    .option(
+      "--prices <file>",
+      "JSON with the prices of DynamoDB's units and storage: the plan then says what it costs a month",
+    )
     .option("--database <name>", "for --grants and --emit: name of the database or table", "shop")
     .option("--strict", "exit 1 when a pattern cannot be served, too")
     .addOption(jsonOption("print the plan as JSON, the same bytes for the same model"))
@@ -29,6 +33,8 @@ Examples:
   keyfold plan model.ts --engine mongodb --json > design.json     keep it beside the code, and see it change in reviews
   keyfold plan model.ts --engine mongodb --grants --database shop
   keyfold plan model.ts --engine mongodb --strict                 for CI
+
+A file for --prices: {"millionReadUnits": 0.125, "millionWriteUnits": 0.625, "gibMonth": 0.25}
 
 Exit codes: 0 the plan has no errors; 1 a finding is an error (or, with --strict, a pattern cannot be served), or the
 model is wrong; 2 it was asked wrongly.`,

@@ -1,5 +1,6 @@
 /** What `keyfold plan` does. */
 
+import { readFileSync } from "node:fs";
 import { planDocument, planDocuments, planFor, renderPlanJson, renderPlanText } from "../../plan/plan.js";
 import type { Plan, PlannedPattern, UnservedPattern } from "../../plan/types.js";
 import { engineNames } from "../engines.js";
@@ -11,6 +12,7 @@ export interface PlanOptions {
   readonly engine?: string;
   readonly grants?: boolean;
   readonly emit?: string;
+  readonly prices?: string;
   readonly database: string;
   readonly strict?: boolean;
   readonly json?: boolean;
@@ -22,7 +24,7 @@ export async function runPlan(modelPath: string, options: PlanOptions): Promise<
   if (options.engine === undefined) {
     throw new UsageError("plan needs an engine", `Add --engine with one of ${engineNames.join(", ")}.`);
   }
-  const plan = planFor(data, options.engine);
+  const plan = planFor(data, options.engine, options.prices === undefined ? {} : { prices: pricesOf(options.prices) });
   const document = options.emit ?? (options.grants ? "grants" : undefined);
   if (document !== undefined) {
     const known = planDocuments(plan.engine);
@@ -47,6 +49,24 @@ export async function runPlan(modelPath: string, options: PlanOptions): Promise<
   if (options.strict && unserved.length > 0) noteUnserved(unserved, true);
   const own = errors.filter((finding) => !unserved.some(({ pattern }) => pattern === finding.subject));
   return own.length > 0 || (options.strict && unserved.length > 0) ? EXIT_WRONG : EXIT_OK;
+}
+
+const PRICES = ["millionReadUnits", "millionWriteUnits", "gibMonth"] as const;
+
+/** Prices from a file. */
+function pricesOf(file: string): Record<(typeof PRICES)[number], number> {
+  let found: unknown;
+  try {
+    found = JSON.parse(readFileSync(file, "utf8"));
+  } catch (error) {
+    throw new UsageError(`--prices: ${file} cannot be read as JSON: ${(error as Error).message}`);
+  }
+  const prices = found as Record<(typeof PRICES)[number], number>;
+  const missing = PRICES.find((name) => !(typeof prices?.[name] === "number" && prices[name] >= 0));
+  if (missing !== undefined) {
+    throw new UsageError(`--prices: ${file} has no number ${missing}`, `It needs ${PRICES.join(", ")}.`);
+  }
+  return prices;
 }
 
 /** The patterns that the plan's engine cannot serve. */
