@@ -2,7 +2,10 @@ import type { MongoClient } from "mongodb";
 import { afterAll, beforeAll } from "vitest";
 import { type DynamoDB, dynamodb, type OpenedTable, open as openDynamodb } from "../../src/adapters/dynamodb/index.js";
 import { type MongoDB, mongodb, open as openMongodb } from "../../src/adapters/mongodb/index.js";
-import { type Adapter, type Client, type ConnectOptions, connect } from "../../src/index.js";
+import { type RedisClient, redis } from "../../src/adapters/redis/index.js";
+import { type Adapter, type Client, type ConnectOptions, type Consistency, connect } from "../../src/index.js";
+import { textEncoder } from "../../src/plan/redis/encoding.js";
+import { openRedis, redisUrl, removePrefix, stopRedis, type TestClient } from "./redis.js";
 import { described, freshName, model, serverUrl, stopServer } from "./shop.js";
 
 /** What the shared suites need of an engine: the same tests run for each. */
@@ -18,9 +21,11 @@ export interface Place {
 }
 
 export interface EngineUnderTest {
-  readonly engine: "mongodb" | "dynamodb";
-  /** Words that a message about a record that is too large has. */
-  readonly limitSaid: string;
+  readonly engine: "mongodb" | "dynamodb" | "redis";
+  /** Words that a message about a record that is too large has; undefined: a record may be larger than any test's. */
+  readonly limitSaid: string | undefined;
+  /** Levels at which one record is read, strongest first. */
+  readonly levels: readonly Consistency[];
   /** Bytes of text that one record can hold. */
   readonly largeText: number;
   place(): Promise<Place>;
@@ -45,6 +50,7 @@ abstract class Engine {
 class MongodbEngine extends Engine implements EngineUnderTest {
   readonly engine = "mongodb";
   readonly limitSaid = "16 MB";
+  readonly levels = ["strong", "session", "bounded", "eventual"] as const;
   readonly largeText = 15 * 1024 * 1024;
   readonly #used: string[] = [];
   #client: MongoClient | undefined;
@@ -101,6 +107,7 @@ export async function stopDynamodb(): Promise<void> {
 class DynamodbEngine extends Engine implements EngineUnderTest {
   readonly engine = "dynamodb";
   readonly limitSaid = "400 KiB";
+  readonly levels = ["strong", "session", "bounded", "eventual"] as const;
   readonly largeText = 390 * 1024;
   readonly #used: string[] = [];
   #client: OpenedTable["client"] | undefined;
@@ -162,8 +169,54 @@ class DynamodbEngine extends Engine implements EngineUnderTest {
   }
 }
 
+class RedisEngine extends Engine implements EngineUnderTest {
+  readonly engine = "redis";
+  readonly limitSaid = undefined;
+  readonly levels = ["session", "bounded", "eventual"] as const;
+  readonly largeText = 15 * 1024 * 1024;
+  readonly #used: string[] = [];
+  #client: TestClient | undefined;
+
+  async start(): Promise<void> {
+    this.#client = await openRedis(await redisUrl());
+  }
+
+  async place(): Promise<Place> {
+    const prefix = freshName();
+    this.#used.push(prefix);
+    const client = this.#client as TestClient;
+    const whole = textEncoder({ kind: "int", optional: false, nullable: false });
+    return {
+      // What it promises less than the others is asked for by `levels`.
+      adapter: redis(client as unknown as RedisClient, { prefix }) as unknown as Adapter<Both>,
+      async count(entity) {
+        const keys = (await client.sendCommand(["KEYS", `${prefix}:{${entity}}:*`])) as unknown as string[];
+        return keys.length;
+      },
+      async tamper(seq, field, value) {
+        const key = `${prefix}:{line}:${whole(seq)}`;
+        const stored = JSON.parse((await client.get(key)) as string) as Record<string, unknown>;
+        if (value === undefined) delete stored[field];
+        else stored[field] = value;
+        await client.set(
+          key,
+          `{${Object.entries(stored)
+            .map(([name, one]) => `"${name}":${JSON.stringify(one)}`)
+            .join(",\n")}}`,
+        );
+      },
+    };
+  }
+
+  async stop(): Promise<void> {
+    if (this.#client !== undefined) for (const prefix of this.#used) await removePrefix(this.#client, prefix);
+    this.#client?.destroy();
+    await stopRedis();
+  }
+}
+
 /** The engines that the shared suites run for. */
-export const engines: readonly EngineUnderTest[] = [new MongodbEngine(), new DynamodbEngine()];
+export const engines: readonly EngineUnderTest[] = [new MongodbEngine(), new DynamodbEngine(), new RedisEngine()];
 
 /** Starts an engine before a suite and stops it after. */
 export function useEngine(engine: EngineUnderTest): void {

@@ -23,6 +23,7 @@ export async function stopRedis(): Promise<void> {
 
 /** node-redis as `open` makes it, with the commands that tests send themselves. */
 export type TestClient = Awaited<ReturnType<typeof open>>;
+export { open as openRedis };
 
 /** Removes all keys of a prefix, and its library. */
 export async function removePrefix(client: TestClient, prefix: string): Promise<void> {

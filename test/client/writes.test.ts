@@ -190,16 +190,20 @@ describe.each(engines)("$engine", (server) => {
       expect(await codeOf(shop.line.get({ seq: 1, x: 1 } as never))).toBe("INPUT_INVALID");
     });
 
-    test("a record of 20 MB is refused before it is sent, and costs the others nothing", async () => {
-      const { shop } = await server.shop();
-      const large = makeLine(2, { description: "x".repeat(20 * 1024 * 1024) });
-      const error = await shop.line.insert(large).catch((thrown) => thrown);
-      expect(error).toMatchObject({ code: "TOO_LARGE" });
-      expect(error.message).toContain(server.limitSaid);
-      const done = await shop.line.insertMany([makeLine(1), large, makeLine(3)]);
-      expect(done.results.map(({ outcome }) => outcome)).toEqual(["applied", "rejected", "applied"]);
-      await shop.line.insert(makeLine(4, { description: "y".repeat(server.largeText) }));
-      expect((await shop.line.get({ seq: 4 }))?.description).toHaveLength(server.largeText);
-    });
+    // Redis takes texts of half a gigabyte: what is too large for it is not tried here.
+    test.skipIf(server.limitSaid === undefined)(
+      "a record of 20 MB is refused before it is sent, and costs the others nothing",
+      async () => {
+        const { shop } = await server.shop();
+        const large = makeLine(2, { description: "x".repeat(20 * 1024 * 1024) });
+        const error = await shop.line.insert(large).catch((thrown) => thrown);
+        expect(error).toMatchObject({ code: "TOO_LARGE" });
+        expect(error.message).toContain(server.limitSaid as string);
+        const done = await shop.line.insertMany([makeLine(1), large, makeLine(3)]);
+        expect(done.results.map(({ outcome }) => outcome)).toEqual(["applied", "rejected", "applied"]);
+        await shop.line.insert(makeLine(4, { description: "y".repeat(server.largeText) }));
+        expect((await shop.line.get({ seq: 4 }))?.description).toHaveLength(server.largeText);
+      },
+    );
   });
 });
