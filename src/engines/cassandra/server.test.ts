@@ -1,4 +1,4 @@
-import { Client, types } from "cassandra-driver";
+import { auth, Client, types } from "cassandra-driver";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type RunningCassandra, startCassandra } from "./server.js";
 
@@ -131,4 +131,22 @@ it("refuses what it does not have with Cassandra's error", async () => {
     ),
   ).rejects.toMatchObject({ message: "Materialized views are disabled. Enable in cassandra.yaml to use." });
   await expect(client.execute("SELECT * FROM shop.line WHERE total = 1")).rejects.toThrow("ALLOW FILTERING");
+});
+
+it("asks for a password where it has one", async () => {
+  const guarded = await startCassandra({ auth: { user: "app", password: "secret" } });
+  const as = (password: string) =>
+    new Client({
+      contactPoints: [`127.0.0.1:${guarded.port}`],
+      localDataCenter: "datacenter1",
+      authProvider: new auth.PlainTextAuthProvider("app", password),
+    });
+  const right = as("secret");
+  await right.connect();
+  expect((await right.execute("SELECT cluster_name FROM system.local")).rows).toHaveLength(1);
+  await right.shutdown();
+  const wrong = as("other");
+  await expect(wrong.connect()).rejects.toThrow();
+  await wrong.shutdown();
+  await guarded.close();
 });
