@@ -204,11 +204,11 @@ class TogetherStore extends DynamoPatternStore {
 
   #queryAfter(after: Position | undefined): MakeQuery {
     if (after === undefined) return this.#first;
-    const entity = after[0] as string;
-    return (after.length === 1 ? this.#begin.get(entity) : this.#next.get(entity)) ?? this.#first;
+    const [entity, following] = after as readonly [string, string];
+    return (entity === "" ? this.#begin.get(following) : this.#next.get(entity)) ?? this.#first;
   }
 
-  /** An entity's name alone: from its first record on. */
+  /** An entity and the rest of a key; or "" and an entity: from its first record on. */
   #position(sortKey: string): Position | undefined {
     const end = sortKey.indexOf("#");
     const entity = end === -1 ? sortKey : sortKey.slice(0, end);
@@ -216,7 +216,7 @@ class TogetherStore extends DynamoPatternStore {
     if (parts !== undefined) return [entity, ...decodeSortKey(sortKey, 1, parts)];
     // Among items of others: they lie between two entities of this pattern, or behind the last one.
     const following = this.#plan.entities.find((name) => name > entity);
-    return following === undefined ? undefined : [following];
+    return following === undefined ? undefined : ["", following];
   }
 }
 
