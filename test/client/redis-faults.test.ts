@@ -224,3 +224,15 @@ test("the control: without a mark, a client that sends again by itself increment
   await own.incr(key);
   expect(Number(await direct.get(key))).toBe(2);
 });
+
+test("a write that stops in the midst of its script is unknown, never failed: a part of it is there", async () => {
+  const shop = truth();
+  const invoiceNo = freshName();
+  await shop.line.insert({ ...makeLine(7_001), invoiceNo });
+  const [set] = (await direct.sendCommand(["KEYS", `${prefix}:*${invoiceNo}*`])) as [string];
+  // What another program left where the record's sorted set was.
+  await direct.sendCommand(["SET", set, "not a sorted set"]);
+  expect(await codeOf(shop.line.insert({ ...makeLine(7_002), invoiceNo }))).toBe("OUTCOME_UNKNOWN");
+  const many = await shop.line.insertMany([{ ...makeLine(7_003), invoiceNo }]);
+  expect(many.failures[0]?.result).toMatchObject({ error: { code: "OUTCOME_UNKNOWN" } });
+});

@@ -8,7 +8,7 @@ import {
   errorOf,
   insertOne,
   isUnknown,
-  neverApplied,
+  notMarked,
   type StoredEntity,
   settled,
   uniqueFields,
@@ -101,7 +101,7 @@ async function insertChunk(
       const seen = await settled(ticket, entity, whole).catch(() => undefined);
       if (seen === undefined)
         return all(unknown("The insert was sent and not answered, and its mark could not be read.", error));
-      if (seen === "void") return all(failed(neverApplied(error)));
+      if (seen === "void") return all(notMarked(error));
       // It was done: asked again, it answers from its mark.
       reply = (await requests.write("load", [mark, ...keys], args, whole, call.signal)) as readonly unknown[];
     }

@@ -62,7 +62,7 @@ async function runWrite(
     const seen = await settled(ticket, entity, whole).catch(() => undefined);
     if (seen === undefined)
       return unknown("The write was sent and not answered, and its mark could not be read.", error);
-    if (seen === "void") return failed(neverApplied(error));
+    if (seen === "void") return notMarked(error);
     return ["ok", seen];
   } finally {
     ticket.attempts.dispose();
@@ -79,12 +79,21 @@ export function isUnknown(error: KeyfoldError): boolean {
   return error.code === "OUTCOME_UNKNOWN" || (error.code === "DRIVER_ERROR" && error.data["applied"] !== false);
 }
 
-export function neverApplied(cause: KeyfoldError): KeyfoldError {
-  return new KeyfoldError("UNAVAILABLE", "Redis did not answer in time, and the write was certainly not applied.", {
-    cause,
-    fix: "Send it again.",
-    data: { applied: false },
-  });
+/**
+ * The outcome of a write that has left no mark. One that was not answered was not done and is void now; one that ended
+ * with an error in its midst sets its mark last, so what it did before is there.
+ */
+export function notMarked(cause: KeyfoldError): WriteOutcome {
+  if (cause.code === "DRIVER_ERROR") {
+    return unknown("The library on the server stopped in the midst of the write: a part of it may be done.", cause);
+  }
+  return failed(
+    new KeyfoldError("UNAVAILABLE", "Redis did not answer in time, and the write was certainly not applied.", {
+      cause,
+      fix: "Send it again.",
+      data: { applied: false },
+    }),
+  );
 }
 
 export function errorOf(thrown: unknown): KeyfoldError {
