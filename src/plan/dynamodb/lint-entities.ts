@@ -24,6 +24,7 @@ export function lintEntity(view: DesignView, entity: EntityData): readonly Findi
     ...movingKeys(entity, stored),
     ...neverDeleted(view, entity),
     ...workloadMissing(view, entity),
+    ...noTableOfItsOwn(entity),
   ];
 }
 
@@ -149,6 +150,21 @@ function workloadMissing({ model }: DesignView, entity: EntityData): readonly Fi
       evidence: `the workload does not say how many "${entity.name}" records there are`,
       cause: "Storage, units of reads, hot and large partitions cannot be estimated.",
       fix: `Add workload: { ${entity.name}: { records: … } } to the model.`,
+    },
+  ];
+}
+
+function noTableOfItsOwn(entity: EntityData): readonly Finding[] {
+  if (entity.storedAs === entity.name) return [];
+  return [
+    {
+      code: "stored-as-unused",
+      severity: "warning",
+      subject: entity.name,
+      evidence: `"${entity.name}" says storedAs: ${JSON.stringify(entity.storedAs)}`,
+      cause:
+        "On DynamoDB all entities of a model share one table, and the adapter is told its name: storedAs names nothing.",
+      fix: "Name the table where the adapter is made, and leave storedAs to engines with a table or collection for each entity.",
     },
   ];
 }

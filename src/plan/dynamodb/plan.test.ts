@@ -245,4 +245,14 @@ describe("findings", () => {
     expect(found(patterns, workload)).toContain(code);
     expect(found({ byId: get(event) }, { event: { records: 1e6, bytes: 200 }, order: { records: 1e6 } })).toEqual([]);
   });
+
+  it("stored-as-unused", () => {
+    const kept = entity("kept", {
+      schema: z.object({ id: z.string() }),
+      key: ["id"],
+      storedAs: "old_table",
+    });
+    const plan = planDynamodb(data(defineModel({ entities: { kept, order }, patterns: { byId: get(kept) } })));
+    expect(codes(plan, "warning")).toEqual(["stored-as-unused kept"]);
+  });
 });
