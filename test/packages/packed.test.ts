@@ -124,7 +124,11 @@ describe("the packed package", () => {
     });
     try {
       for await (const text of createInterface({ input: child.stdout })) {
-        expect(JSON.parse(text)).toEqual({ mongodb: expect.stringMatching(/^mongodb:\/\/127\.0\.0\.1:\d+/) });
+        expect(JSON.parse(text)).toEqual({
+          mongodb: expect.stringMatching(/^mongodb:\/\/127\.0\.0\.1:\d+/),
+          redis: expect.stringMatching(/^redis:\/\/127\.0\.0\.1:\d+/),
+          dynamodb: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+/),
+        });
         break;
       }
     } finally {
