@@ -1,0 +1,11 @@
+import { expect, it } from "vitest";
+import { startServer } from "./clients.js";
+import { stopHolders } from "./lock-fence-proof.js";
+
+it("no stale write in 1,000 runs", async () => {
+  const server = await startServer();
+  const { woke, stale } = await stopHolders(server.url, 1_000, true);
+  await server.close();
+  expect(woke).toBeGreaterThan(950);
+  expect(stale).toBe(0);
+});
