@@ -26,9 +26,10 @@ export interface PubSubOptions extends StoreOptions {
   readonly codec?: MessageCodec;
 }
 
-/** KEYS: the channel, and `luaOnce`'s. ARGV: the message, then those of `luaOnce`. Published once, though sent twice. */
-const publishOnce = script(`${luaOnce}return once(redis.call('PUBLISH',KEYS[1],ARGV[1]))`);
-const publishShardedOnce = script(`${luaOnce}return once(redis.call('SPUBLISH',KEYS[1],ARGV[1]))`);
+/** KEYS: `luaOnce`'s. ARGV: channel, message, then those of `luaOnce`. Published once, though sent twice. */
+const publishOnce = script(`${luaOnce}return once(redis.call('PUBLISH',ARGV[1],ARGV[2]))`);
+/** The same for a sharded channel, which lies in a slot as keys do: KEYS has it first. */
+const publishShardedOnce = script(`${luaOnce}return once(redis.call('SPUBLISH',KEYS[1],ARGV[2]))`);
 
 /** Typed channels; made by {@link pubsub}. `C`: message types by channel name. */
 export class PubSub<C extends object> {
@@ -59,7 +60,10 @@ export class PubSub<C extends object> {
     const [id, until] = await this.#store.once(undefined, options?.deadlineMs);
     if (id !== "") {
       const once = this.#sharded ? publishShardedOnce : publishOnce;
-      return Number(await this.#store.run(once, [name, `${name}:${id}`], [text, id, until], options));
+      // The key also leads all messages of a channel through one node, which keeps their order.
+      const mark = `${this.#prefix}:${hashTag(channel)}:${id}`;
+      const keys = this.#sharded ? [name, mark] : [mark];
+      return Number(await this.#store.run(once, keys, [name, text, id, until], options));
     }
     const command = this.#sharded ? "SPUBLISH" : "PUBLISH";
     const call = { ...options, repeatable: false };
@@ -114,7 +118,7 @@ export class PubSub<C extends object> {
   #subscriber(shard: string): Subscriber {
     let subscriber = this.#subscribers.get(shard);
     if (subscriber === undefined) {
-      subscriber = new Subscriber(this.#store.link);
+      subscriber = new Subscriber(this.#store.link, shard === "" ? undefined : shard);
       this.#subscribers.set(shard, subscriber);
     }
     return subscriber;

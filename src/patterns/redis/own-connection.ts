@@ -1,4 +1,5 @@
 import { notSent } from "./errors.js";
+import { slotOf } from "./keys.js";
 import type { EmittingClient, Link, RedisArgument } from "./link.js";
 
 /** The three ways to subscribe, by the command's name. */
@@ -20,12 +21,18 @@ export interface OwnConnection {
   close(): void;
 }
 
-/**
- * Opens a connection with the settings of the user's client. On a Cluster it goes to one node: `address` (host:port) or
- * any.
- */
-export async function openOwn(link: Link, onMessage: OnMessage, address?: string): Promise<OwnConnection> {
+/** Where on a Cluster a connection goes: to an address (host:port), to the node of a key's slot, or to any node. */
+export interface OwnTarget {
+  readonly address?: string | undefined;
+  readonly key?: string | undefined;
+}
+
+/** Opens a connection with the settings of the user's client. */
+export async function openOwn(link: Link, onMessage: OnMessage, target: OwnTarget = {}): Promise<OwnConnection> {
   const { kind, client } = link;
+  // Both Cluster clients keep a table of slots, each in a form of its own.
+  const slot = link.cluster && target.key !== undefined ? client["slots"]?.[slotOf(target.key)] : undefined;
+  const address: string | undefined = target.address ?? (Array.isArray(slot) ? slot[0] : slot?.master?.address);
   switch (kind) {
     case "ioredis":
       return ownIoredis(client, onMessage);
@@ -97,7 +104,12 @@ async function ownIoredis(client: EmittingClient, onMessage: OnMessage): Promise
   await copy["connect"]();
   return {
     send: (command, args) => copy["call"](command, args),
-    subscribe: (kind, channel) => copy[kind](channel),
+    // ioredis 5 leaves a promise open when a sharded channel lies elsewhere, and only emits "moved".
+    subscribe: (kind, channel) =>
+      Promise.race([
+        copy[kind](channel),
+        new Promise((_, reject) => copy.on("moved", () => reject(new Error("The channel lies on another node.")))),
+      ]),
     unsubscribe: (kind, channel) => copy[kind.replace("sub", "unsub")](channel),
     onEnd: (listener) => ending.add(listener),
     close: () => copy["disconnect"](),

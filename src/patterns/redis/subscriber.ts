@@ -23,6 +23,7 @@ interface Subscription {
  */
 export class Subscriber {
   readonly #link: Link;
+  readonly #shard: string | undefined;
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #gaps = new Set<() => void>();
   readonly #downs = new Set<() => void>();
@@ -31,10 +32,14 @@ export class Subscriber {
   #address: string | undefined;
   #heart: NodeJS.Timeout | undefined;
   #closed = false;
+  /** The present connection carries all subscriptions; before that nothing can be lost. */
+  #standing = false;
   #failures = 0;
 
-  constructor(link: Link) {
+  /** `shard`: a sharded channel, to whose node the connection goes. */
+  constructor(link: Link, shard?: string) {
     this.#link = link;
+    this.#shard = shard;
   }
 
   /** Listens; resolves when messages published from now on arrive. */
@@ -94,7 +99,7 @@ export class Subscriber {
           for (const listener of this.#subscriptions.get(`${kind} ${subscribed}`)?.listeners ?? [])
             listener(message, channel);
         },
-        this.#address,
+        { address: this.#address, key: this.#shard },
       );
       if (this.#closed) {
         connection.close();
@@ -106,6 +111,7 @@ export class Subscriber {
         subscription.active = this.#activate(connection, subscription);
       await Promise.all([...this.#subscriptions.values()].map(({ active }) => active));
       this.#failures = 0;
+      this.#standing = true;
       this.#beat(connection);
     } catch {
       this.#connection?.close();
@@ -149,7 +155,9 @@ export class Subscriber {
     this.#connection = undefined;
     if (this.#heart !== undefined) clearInterval(this.#heart);
     connection.close();
-    if (this.#closed) return;
+    const stood = this.#standing;
+    this.#standing = false;
+    if (this.#closed || !stood) return;
     for (const listener of this.#downs) listener();
     void this.#recover();
   }

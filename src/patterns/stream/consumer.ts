@@ -221,7 +221,7 @@ export class Consumer<E> {
 
   async #own(): Promise<OwnConnection> {
     if (this.#connection === undefined) {
-      const connection = await openOwn(this.#store.link, () => {}, this.#address);
+      const connection = await openOwn(this.#store.link, () => {}, { address: this.#address, key: this.#keys.stream });
       connection.onEnd(() => {
         if (this.#connection === connection) this.#connection = undefined;
       });
