@@ -1,6 +1,6 @@
 /**
  * `npm run bench [-- NAME …] [--quick]`: ours beside the peers, in one run, as ratios of medians over interleaved rounds.
- * Names: client, engine, start-up, load (MongoDB), and redis and dynamodb, of which redis-commands, dynamodb-start-up and so on are parts. Peers are fetched by `npm run engine` on their first use.
+ * Names: client, engine, start-up, load (MongoDB), and redis, dynamodb and patterns, of which redis-commands, dynamodb-start-up, patterns-cache and so on are parts. Peers are fetched by `npm run engine` on their first use.
  */
 import { cpus, totalmem } from "node:os";
 import { parseArgs } from "node:util";
@@ -11,7 +11,7 @@ import type { Comparison } from "./harness/rounds.js";
 import { renderStartUp, startUp } from "./harness/start-up.js";
 import { redisBench, redisParts } from "./redis/run.js";
 
-const names = ["client", "engine", "start-up", "load", "redis", "dynamodb"];
+const names = ["client", "engine", "start-up", "load", "redis", "dynamodb", "patterns"];
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { quick: { type: "boolean", default: false }, help: { type: "boolean", short: "h", default: false } },
@@ -68,6 +68,16 @@ for (const name of wanted) {
       const { loadComparison } = await import("./mongodb/load.js");
       const comparison = await loadComparison(values.quick ? { rounds: 1, warmup: 0 } : { rounds: 3, warmup: 1 });
       console.log(comparison === undefined ? "load: ../shared/data is absent, nothing to load\n" : render(comparison));
+      break;
+    }
+    case "patterns":
+    case "patterns-cache":
+    case "patterns-limits":
+    case "patterns-locks":
+    case "patterns-boards":
+    case "patterns-streams": {
+      const { patternBench } = await import("./patterns/run.js");
+      await patternBench(name, show, rounds, values.quick);
       break;
     }
     default: {

@@ -58,12 +58,12 @@ export class PubSub<C extends object> {
     if (typeof text !== "string")
       throw new KeyfoldError("INPUT_INVALID", "A message is something that the codec can hold.");
     const [id, until] = await this.#store.once(undefined, options?.deadlineMs);
-    if (id !== "") {
+    if (id !== "" || this.#store.link.cluster) {
       const once = this.#sharded ? publishShardedOnce : publishOnce;
       // The key also leads all messages of a channel through one node, which keeps their order.
       const mark = `${this.#prefix}:${hashTag(channel)}:${id}`;
       const keys = this.#sharded ? [name, mark] : [mark];
-      return Number(await this.#store.run(once, keys, [name, text, id, until], options));
+      return Number(await this.#store.run(once, keys, [name, text, id, until], { ...options, repeatable: id !== "" }));
     }
     const command = this.#sharded ? "SPUBLISH" : "PUBLISH";
     const call = { ...options, repeatable: false };
