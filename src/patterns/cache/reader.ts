@@ -1,4 +1,5 @@
 import { hashTag } from "../redis/keys.js";
+import { soon } from "../redis/soon.js";
 import type { RedisStore } from "../redis/store.js";
 import { decodeEntry, type Entry } from "./entry.js";
 import type { Serializer } from "./serializer.js";
@@ -19,8 +20,6 @@ interface Waiting<V> {
 
 /** Nothing is stored. */
 const nothing = { entry: undefined, invalid: "" } as const;
-
-const resolved = Promise.resolve();
 
 /** Reads entries: all that are asked for within one turn of the event loop travel as one MGET. */
 export class Reader<V> {
@@ -50,8 +49,7 @@ export class Reader<V> {
         waiting.push({ resolve, reject });
         return;
       }
-      // After the promises that are settled now have run: what they ask for comes along.
-      if (batch.size === 0) resolved.then(() => process.nextTick(() => this.#flush(batch)));
+      if (batch.size === 0) soon(() => this.#flush(batch));
       batch.set(id, [{ resolve, reject }]);
       if (batch.size >= MAX_BATCH) this.#batch = new Map();
     });

@@ -2,37 +2,50 @@ import { luaNow, type Script, script } from "../redis/script.js";
 import type { Limit } from "./limits.js";
 
 /**
- * One script for all limits of a limiter, its numbers written into it. It reads every limit first and charges them only
- * when each has room, so a refused call costs nothing anywhere.
+ * One script for all limits of a limiter, its numbers written into it. It reads every limit of a call first and charges
+ * them only when each has room, so a refused call costs nothing anywhere.
  *
- * KEYS: one per limit. ARGV: cost (0 only looks); "1" to charge in any case.
- * Reply: 1 or 0, then per limit what is left, and the microseconds until it is whole again and until this call may pass.
+ * KEYS: one per limit, for each call. ARGV: for each call its cost (0 only looks), with "!" before it to charge in any
+ * case. Reply, for each call: 1 or 0, then per limit what is left, and the microseconds until it is whole again and until
+ * this call may pass.
  */
 export function limitScript(limits: readonly Limit[]): Script {
-  const read = limits.map(
-    ({ check, charge }, i) => `do
-local K,ok,left,reset,retry,blockUntil=KEYS[${i + 1}],true,0,0,0
+  const one = limits.length === 1;
+  const read = ({ check, charge }: Limit, i: number) => `local K=KEYS[k+${i + 1}]
+local ok,left,reset,retry,blockUntil=true,0,0,0
 ${check}
-if blockUntil and blockUntil>now then ok=false left=0 reset=blockUntil-now retry=reset end
-pass=pass and ok
-state[${i + 1}]=function()
-if take and not(blockUntil and blockUntil>now) then
+if blockUntil and blockUntil>now then ok=false left=0 reset=blockUntil-now retry=reset else blockUntil=nil end
+${
+  one
+    ? `out[o]=ok and 1 or 0
+if cost~=0 and (ok or force) and not blockUntil then
 ${charge}
-end
+end`
+    : `pass=pass and ok
+states[${i + 1}]=function(take)
+if take and not blockUntil then
+${charge}
+end`
+}
 if ok then retry=0 end
 if left<0 then left=0 end
-return left,reset,retry end
-end`,
-  );
+${one ? "out[o+1]=left out[o+2]=reset out[o+3]=retry" : "return left,reset,retry end"}`;
   return script(`${luaNow}
-local cost=tonumber(ARGV[1])
-local pass,take,state=true,false,{}
-${read.join("\n")}
-take=cost~=0 and (pass or ARGV[2]=='1')
-local out={pass and 1 or 0}
-for i=1,${limits.length} do
-local left,reset,retry=state[i]()
-out[#out+1]=left out[#out+1]=reset out[#out+1]=retry
+local out,o={},1
+for n,a in ipairs(ARGV) do
+local force=string.byte(a)==33
+local cost=tonumber(force and string.sub(a,2) or a)
+local k=(n-1)*${limits.length}
+${
+  one
+    ? read(limits[0]!, 0)
+    : `local pass,states=true,{}
+${limits.map((limit, i) => `do\n${read(limit, i)}\nend`).join("\n")}
+out[o]=pass and 1 or 0
+local take=cost~=0 and (pass or force)
+for i=1,${limits.length} do out[o+3*i-2],out[o+3*i-1],out[o+3*i]=states[i](take) end`
+}
+o=o+${1 + 3 * limits.length}
 end
 return out`);
 }

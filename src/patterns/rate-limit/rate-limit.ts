@@ -2,6 +2,7 @@ import { KeyfoldError } from "../../internal/errors.js";
 import { checkPrefix, checkWhole, hashTag } from "../redis/keys.js";
 import type { RedisClient } from "../redis/link.js";
 import type { Script } from "../redis/script.js";
+import { soon } from "../redis/soon.js";
 import { type CallOptions, RedisStore, type StoreOptions } from "../redis/store.js";
 import { blockScript, limitScript } from "./limit-script.js";
 import type { Limit } from "./limits.js";
@@ -50,6 +51,18 @@ export interface ConsumeOptions extends CallOptions {
   readonly cost?: number;
 }
 
+/** So many calls travel in one command. */
+const MAX_BATCH = 128;
+
+interface Ask {
+  readonly key: string;
+  readonly keys: readonly string[];
+  readonly cost: number;
+  readonly force: boolean;
+  readonly resolve: (result: RateLimitResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /** Limits how often something is done; made by {@link rateLimit}. */
 export class RateLimiter {
   readonly limits: readonly Limit[];
@@ -59,6 +72,7 @@ export class RateLimiter {
   readonly #script: Script;
   readonly #maxCost: number;
   readonly #local: LocalLimits;
+  #batch: Ask[] = [];
 
   constructor(client: RedisClient, options: RateLimitOptions) {
     const limits = "kind" in options.limit ? [options.limit] : options.limit;
@@ -124,48 +138,71 @@ export class RateLimiter {
     return this.limits.map(({ mark }, i) => (i === 0 ? head + mark : `${head}${mark}${i}`));
   }
 
-  async #ask(key: string, cost: number, force: boolean, options?: CallOptions): Promise<RateLimitResult> {
-    const args = force ? [String(cost), "1"] : [String(cost)];
-    let reply: number[];
-    try {
-      reply = (await this.#store.run(this.#script, this.#keys(key), args, {
-        ...options,
-        repeatable: false,
-      })) as number[];
-    } catch (error) {
-      if (!isOutage(error)) throw error;
-      return this.#degraded(key, cost, force);
-    }
-    return this.#result(reply, undefined);
+  /** Calls without wishes of their own that are made within one turn of the event loop travel in one command. */
+  #ask(key: string, cost: number, force: boolean, options?: CallOptions): Promise<RateLimitResult> {
+    return new Promise((resolve, reject) => {
+      const ask: Ask = { key, keys: this.#keys(key), cost, force, resolve, reject };
+      const alone = this.#store.link.cluster || options?.signal !== undefined || options?.deadlineMs !== undefined;
+      if (alone) {
+        this.#send([ask], options);
+        return;
+      }
+      if (this.#batch.length === 0) soon(() => this.#flush());
+      this.#batch.push(ask);
+      if (this.#batch.length >= MAX_BATCH) this.#flush();
+    });
+  }
+
+  #flush(): void {
+    if (this.#batch.length === 0) return;
+    const batch = this.#batch;
+    this.#batch = [];
+    this.#send(batch);
+  }
+
+  #send(batch: readonly Ask[], options?: CallOptions): void {
+    const keys = batch.length === 1 ? batch[0]!.keys : batch.flatMap((ask) => ask.keys);
+    const args = batch.map(({ cost, force }) => (force ? `!${cost}` : String(cost)));
+    this.#store.run(this.#script, keys, args, { ...options, repeatable: false }).then(
+      (reply) => {
+        const width = 1 + 3 * this.limits.length;
+        for (let i = 0; i < batch.length; i++) batch[i]!.resolve(this.#result(reply as number[], i * width, undefined));
+      },
+      (error) => {
+        for (const { key, cost, force, resolve, reject } of batch)
+          if (isOutage(error)) resolve(this.#degraded(key, cost, force));
+          else reject(error);
+      },
+    );
   }
 
   #degraded(key: string, cost: number, force: boolean): RateLimitResult {
-    if (this.#fail === "local") return this.#result(this.#local.ask(key, cost, force), "local");
+    if (this.#fail === "local") return this.#result(this.#local.ask(key, cost, force), 0, "local");
     const open = this.#fail === "open";
     const each = this.limits.flatMap(({ limit }) => (open ? [limit, 0, 0] : [0, 1_000_000, 1_000_000]));
-    return this.#result([open ? 1 : 0, ...each], this.#fail);
+    return this.#result([open ? 1 : 0, ...each], 0, this.#fail);
   }
 
-  #result(reply: readonly number[], degraded: FailMode | undefined): RateLimitResult {
-    const allowed = reply[0] === 1;
-    const limits = this.limits.map(
-      ({ name, limit, windowMs }, i): LimitState => ({
-        name,
-        limit,
-        windowMs,
-        remaining: reply[3 * i + 1]!,
-        resetMs: Math.ceil(reply[3 * i + 2]! / 1000),
-        retryAfterMs: Math.max(0, Math.ceil(reply[3 * i + 3]! / 1000)),
-      }),
-    );
-    let tightest = limits[0]!;
-    for (const state of limits)
+  /** Reads a reply from `at` on. */
+  #result(reply: readonly number[], at: number, degraded: FailMode | undefined): RateLimitResult {
+    const limits: LimitState[] = [];
+    let tightest: LimitState | undefined;
+    for (let i = 0; i < this.limits.length; i++) {
+      const { name, limit, windowMs } = this.limits[i]!;
+      const remaining = reply[at + 3 * i + 1]!;
+      const resetMs = Math.ceil(reply[at + 3 * i + 2]! / 1000);
+      const retryAfterMs = Math.max(0, Math.ceil(reply[at + 3 * i + 3]! / 1000));
+      const state = { name, limit, windowMs, remaining, resetMs, retryAfterMs };
+      limits.push(state);
       if (
-        state.retryAfterMs > tightest.retryAfterMs ||
-        (state.retryAfterMs === tightest.retryAfterMs && state.remaining < tightest.remaining)
+        tightest === undefined ||
+        retryAfterMs > tightest.retryAfterMs ||
+        (retryAfterMs === tightest.retryAfterMs && remaining < tightest.remaining)
       )
         tightest = state;
-    return { ...tightest, allowed, limits, degraded };
+    }
+    const { name, limit, windowMs, remaining, resetMs, retryAfterMs } = tightest!;
+    return { name, limit, windowMs, remaining, resetMs, retryAfterMs, allowed: reply[at] === 1, limits, degraded };
   }
 }
 

@@ -1,6 +1,7 @@
 import { KeyfoldError } from "../../internal/errors.js";
 import { checkPrefix, checkWhole, hashTag } from "../redis/keys.js";
 import type { RedisClient } from "../redis/link.js";
+import { soon } from "../redis/soon.js";
 import { type CallOptions, RedisStore, type StoreOptions } from "../redis/store.js";
 import { Consumer, type ConsumerOptions } from "./consumer.js";
 import { addScript, infoScript, reviveScript, trimScript } from "./scripts.js";
@@ -93,7 +94,7 @@ export class Stream<E> {
     if (typeof body !== "string")
       return Promise.reject(new KeyfoldError("INPUT_INVALID", "An event is something that its codec can hold."));
     return new Promise((resolve, reject) => {
-      if (this.#batch.length === 0) queueMicrotask(() => process.nextTick(() => this.#flush()));
+      if (this.#batch.length === 0) soon(() => this.#flush());
       this.#batch.push({ id: options?.id, body, resolve, reject });
       if (this.#batch.length >= MAX_BATCH) this.#flush();
     });
