@@ -7,7 +7,7 @@ import type { Entry } from "./entry.js";
 import { CacheCounter, type CacheStats } from "./events.js";
 import { Loads, type Outcome, type Published, StoreDown } from "./loads.js";
 import { LocalLevel, type LocalOptions } from "./local-level.js";
-import { type Found, Reader } from "./reader.js";
+import { Reader } from "./reader.js";
 import { json, type Serializer } from "./serializer.js";
 import { groupBySlot, Tags } from "./tags.js";
 
@@ -207,24 +207,29 @@ export class Cache<V> {
     return this.#early === 0 ? 0 : -loadMs * this.#early * Math.log(Math.random());
   }
 
-  async #fromStore(id: string): Promise<V> {
-    const since = this.#loads.begin();
-    const stamp = this.#local?.stamp(id);
-    let found: Found<V>;
-    try {
-      found = await this.#reader.read(id);
-    } catch (error) {
-      return this.#withoutStore(id, since, error);
-    }
-    if (found.entry !== undefined) return this.#serve(id, found.entry, stamp);
-    this.#counter.count("miss", id);
-    return this.#miss(id, since, found.invalid, stamp);
+  #fromStore(id: string): Promise<V> {
+    return new Promise((resolve, reject) => {
+      const since = this.#loads.begin();
+      const stamp = this.#local?.stamp(id);
+      this.#reader.ask({
+        id,
+        found: ({ entry, invalid }) => {
+          if (entry !== undefined) {
+            resolve(this.#serve(id, entry, stamp));
+            return;
+          }
+          this.#counter.count("miss", id);
+          this.#miss(id, since, invalid, stamp).then(resolve, reject);
+        },
+        failed: (error) => this.#withoutStore(id, since, error).then(resolve, reject),
+      });
+    });
   }
 
   #serve(id: string, entry: Entry<V>, stamp: number | undefined): V {
     const now = this.#store.now();
     const left = now === undefined ? 0 : entry.staleAt - now;
-    if (now !== undefined && left <= this.#earlier(entry.loadMs)) {
+    if (now !== undefined && left <= (this.#early === 0 ? 0 : this.#earlier(entry.loadMs))) {
       if (left <= 0) this.#counter.count("stale", id);
       this.#refreshBehind(id, entry.head);
     }

@@ -10,16 +10,43 @@ import type { Serializer } from "./serializer.js";
 const HEAD = 28;
 
 /** An entry as it was read. */
-export interface Entry<V> {
+export class Entry<V> {
   readonly value: V;
   /** On the server's clock. */
   readonly staleAt: number;
-  readonly goneAt: number;
-  readonly loadMs: number;
-  /** Versions of its tags when it was loaded; undefined where it has none. */
-  readonly tags: Readonly<Record<string, number>> | undefined;
+  readonly #stored: string | Buffer;
+  readonly #end: number;
+
+  constructor(stored: string | Buffer, end: number, value: V) {
+    this.value = value;
+    this.#stored = stored;
+    this.#end = end;
+    this.staleAt = Number(typeof stored === "string" ? stored.slice(1, 14) : stored.toString("latin1", 1, 14));
+  }
+
   /** Tells it from any other entry under its key. */
-  readonly head: string;
+  get head(): string {
+    return typeof this.#stored === "string"
+      ? this.#stored.slice(0, this.#end)
+      : this.#stored.toString("utf8", 0, this.#end);
+  }
+
+  get goneAt(): number {
+    return this.staleAt + Number.parseInt(this.head.slice(14, 22), 36);
+  }
+
+  get loadMs(): number {
+    return Number.parseInt(this.head.slice(22, HEAD), 36);
+  }
+
+  /** Versions of its tags when it was loaded; undefined where it has none. */
+  get tags(): Readonly<Record<string, number>> | undefined {
+    return this.#end === HEAD ? undefined : (JSON.parse(this.head.slice(HEAD)) as Record<string, number>);
+  }
+
+  get tagged(): boolean {
+    return this.#end !== HEAD;
+  }
 }
 
 const base36 = (value: number, width: number): string =>
@@ -49,38 +76,11 @@ export function encodeEntry<V>(
 
 /** Reads an entry; undefined for what this cache did not write. */
 export function decodeEntry<V>(stored: string | Buffer, serializer: Serializer<V>): Entry<V> | undefined {
-  if (typeof stored !== "string") return decodeBytes(stored, serializer);
-  const end = stored.charCodeAt(HEAD) === 10 ? HEAD : stored.indexOf("\n", HEAD);
-  if (end < 0) return undefined;
-  const kind = stored.charCodeAt(0);
-  if (kind === 118) return entryOf(stored.slice(0, end), serializer.decode(stored.slice(end + 1)));
-  return empty(kind, stored.slice(0, end));
-}
-
-function decodeBytes<V>(stored: Buffer, serializer: Serializer<V>): Entry<V> | undefined {
-  const end = stored.indexOf(10, HEAD);
-  if (end < 0) return undefined;
-  const kind = stored[0]!;
-  const head = stored.toString("utf8", 0, end);
-  if (kind !== 118) return empty(kind, head);
-  const body = stored.subarray(end + 1);
-  return entryOf(head, serializer.decode(serializer.bytes === true ? body : body.toString()));
-}
-
-function empty<V>(kind: number, head: string): Entry<V> | undefined {
-  if (kind !== 110 && kind !== 117) return undefined;
-  return entryOf(head, (kind === 110 ? null : undefined) as V);
-}
-
-function entryOf<V>(head: string, value: V): Entry<V> {
-  const staleAt = Number(head.slice(1, 14));
-  const bare = head.length === HEAD;
-  return {
-    value,
-    staleAt,
-    goneAt: staleAt + Number.parseInt(head.slice(14, 22), 36),
-    loadMs: Number.parseInt(head.slice(22, HEAD), 36),
-    tags: bare ? undefined : (JSON.parse(head.slice(HEAD)) as Record<string, number>),
-    head,
-  };
+  const isText = typeof stored === "string";
+  const kind = isText ? stored.charCodeAt(0) : stored[0];
+  const end = isText ? stored.indexOf("\n", HEAD) : stored.indexOf(10, HEAD);
+  if (end < 0 || (kind !== 118 && kind !== 110 && kind !== 117)) return undefined;
+  if (kind !== 118) return new Entry(stored, end, (kind === 110 ? null : undefined) as V);
+  const body = isText ? stored.slice(end + 1) : stored.subarray(end + 1);
+  return new Entry(stored, end, serializer.decode(body));
 }

@@ -13,9 +13,13 @@ const MAX_HINTS = 16;
 /** What is stored for an id. `invalid`: head of an entry that is there and must not be served, "?" for anything else. */
 export type Found<V> = { readonly entry: Entry<V> | undefined; readonly invalid: string };
 
-interface Waiting<V> {
-  readonly resolve: (found: Found<V>) => void;
-  readonly reject: (error: unknown) => void;
+/** A caller that waits for what is stored. */
+export interface Waiting<V> {
+  readonly id: string;
+  found(found: Found<V>): void;
+  failed(error: unknown): void;
+  /** Another that waits for the same. */
+  next?: Waiting<V> | undefined;
 }
 
 /** Nothing is stored. */
@@ -28,7 +32,7 @@ export class Reader<V> {
   readonly #serializer: Serializer<V>;
   readonly #tags: Tags;
   readonly #hints = new Set<string>();
-  #batch = new Map<string, Waiting<V>[]>();
+  #batch = new Map<string, Waiting<V>>();
 
   constructor(store: RedisStore, prefix: string, serializer: Serializer<V>, tags: Tags) {
     this.#store = store;
@@ -41,77 +45,87 @@ export class Reader<V> {
     return `${this.#prefix}:${hashTag(id)}:v`;
   }
 
+  /** What is stored for an id. */
   read(id: string): Promise<Found<V>> {
-    return new Promise((resolve, reject) => {
-      const batch = this.#batch;
-      const waiting = batch.get(id);
-      if (waiting !== undefined) {
-        waiting.push({ resolve, reject });
-        return;
+    return new Promise((found, failed) => this.ask({ id, found, failed }));
+  }
+
+  /** The same, without a promise. */
+  ask(waiting: Waiting<V>): void {
+    const batch = this.#batch;
+    const other = batch.get(waiting.id);
+    if (other !== undefined) {
+      waiting.next = other.next;
+      other.next = waiting;
+      return;
+    }
+    if (batch.size === 0) soon(() => this.#flush(batch));
+    batch.set(waiting.id, waiting);
+    if (batch.size >= MAX_BATCH) this.#batch = new Map();
+  }
+
+  #flush(batch: Map<string, Waiting<V>>): void {
+    if (this.#batch === batch) this.#batch = new Map();
+    const all = [...batch.values()];
+    if (!this.#store.link.cluster) {
+      this.#ask(all, [...this.#hints]);
+      return;
+    }
+    for (const group of groupBySlot(all, ({ id }) => this.key(id))) this.#ask(group, []);
+  }
+
+  #ask(all: readonly Waiting<V>[], hints: readonly string[]): void {
+    const keys: string[] = [];
+    try {
+      for (const { id } of all) keys.push(this.key(id));
+    } catch (error) {
+      for (const each of all) fail(each, error);
+      return;
+    }
+    for (const tag of hints) keys.push(this.#tags.key(tag));
+    this.#store.command(keys[0], "MGET", keys, false, { bytes: this.#serializer.bytes === true }).then(
+      (reply) => this.#settle(all, hints, reply as (string | Buffer | null)[]),
+      (error) => {
+        for (const each of all) fail(each, error);
+      },
+    );
+  }
+
+  #settle(all: readonly Waiting<V>[], hints: readonly string[], values: readonly (string | Buffer | null)[]): void {
+    let tagged: Tagged<V>[] | undefined;
+    for (let i = 0; i < all.length; i++) {
+      const stored = values[i];
+      const waiting = all[i]!;
+      if (stored === null || stored === undefined) {
+        tell(waiting, nothing);
+        continue;
       }
-      if (batch.size === 0) soon(() => this.#flush(batch));
-      batch.set(id, [{ resolve, reject }]);
-      if (batch.size >= MAX_BATCH) this.#batch = new Map();
+      let entry: Entry<V> | undefined;
+      try {
+        entry = decodeEntry(stored, this.#serializer);
+      } catch {
+        // What cannot be read is loaded anew.
+      }
+      if (entry?.tagged) {
+        tagged ??= [];
+        tagged.push({ waiting, entry, tags: entry.tags! });
+        continue;
+      }
+      // Something else under this key is replaced like an entry that is not valid any more.
+      tell(waiting, { entry, invalid: entry === undefined ? "?" : "" });
+    }
+    if (tagged === undefined) return;
+    const pending = tagged;
+    const known = new Map(hints.map((tag, i) => [tag, versionOf(values[all.length + i])]));
+    this.#validate(pending, known).catch((error) => {
+      for (const { waiting } of pending) fail(waiting, error);
     });
   }
 
-  #flush(batch: Map<string, Waiting<V>[]>): void {
-    if (this.#batch === batch) this.#batch = new Map();
-    const ids = [...batch.keys()];
-    if (!this.#store.link.cluster) {
-      this.#ask(ids, batch, [...this.#hints]);
-      return;
-    }
-    for (const group of groupBySlot(ids, (id) => this.key(id))) this.#ask(group, batch, []);
-  }
-
-  #ask(ids: readonly string[], batch: ReadonlyMap<string, Waiting<V>[]>, hints: readonly string[]): void {
-    const keys = ids.map((id) => this.key(id));
-    for (const tag of hints) keys.push(this.#tags.key(tag));
-    const settle = (each: (id: string, i: number) => void) => ids.forEach(each);
-    const fail = (error: unknown) => settle((id) => batch.get(id)!.forEach(({ reject }) => void reject(error)));
-    this.#store
-      .command(keys[0], "MGET", keys, false, { bytes: this.#serializer.bytes === true })
-      .then((reply) => {
-        const values = reply as (string | Buffer | null)[];
-        let pending: [string, Entry<V>][] | undefined;
-        settle((id, i) => {
-          const stored = values[i];
-          const waiting = batch.get(id)!;
-          let found: Found<V> = nothing;
-          if (stored !== null && stored !== undefined) {
-            let entry: Entry<V> | undefined;
-            try {
-              entry = decodeEntry(stored, this.#serializer);
-            } catch {
-              // What cannot be read is loaded anew.
-            }
-            if (entry !== undefined && entry.tags !== undefined) {
-              pending ??= [];
-              pending.push([id, entry]);
-              return;
-            }
-            // Something else under this key is replaced like an entry that is not valid any more.
-            found = { entry, invalid: entry === undefined ? "?" : "" };
-          }
-          for (const { resolve } of waiting) resolve(found);
-        });
-        if (pending !== undefined) {
-          const known = new Map(hints.map((tag, i) => [tag, versionOf(values[ids.length + i])]));
-          this.#validate(pending, known, batch).catch(fail);
-        }
-      })
-      .catch(fail);
-  }
-
   /** Entries with tags are valid while each tag has the version that they carry. */
-  async #validate(
-    pending: readonly [string, Entry<V>][],
-    known: Map<string, number | undefined>,
-    batch: ReadonlyMap<string, Waiting<V>[]>,
-  ): Promise<void> {
+  async #validate(tagged: readonly Tagged<V>[], known: Map<string, number | undefined>): Promise<void> {
     const missing = new Set<string>();
-    for (const [, { tags }] of pending) for (const tag in tags) if (!known.has(tag)) missing.add(tag);
+    for (const { tags } of tagged) for (const tag in tags) if (!known.has(tag)) missing.add(tag);
     for (const tag of missing) {
       if (this.#hints.size >= MAX_HINTS) this.#hints.delete(this.#hints.values().next().value!);
       this.#hints.add(tag);
@@ -127,12 +141,25 @@ export class Reader<V> {
         }),
       );
     }
-    for (const [id, entry] of pending) {
-      const valid = Object.entries(entry.tags!).every(([tag, version]) => known.get(tag) === version);
-      const found: Found<V> = valid ? { entry, invalid: "" } : { entry: undefined, invalid: entry.head };
-      for (const { resolve } of batch.get(id)!) resolve(found);
+    for (const { waiting, entry, tags } of tagged) {
+      const valid = Object.entries(tags).every(([tag, version]) => known.get(tag) === version);
+      tell(waiting, valid ? { entry, invalid: "" } : { entry: undefined, invalid: entry.head });
     }
   }
+}
+
+interface Tagged<V> {
+  readonly waiting: Waiting<V>;
+  readonly entry: Entry<V>;
+  readonly tags: Readonly<Record<string, number>>;
+}
+
+function tell<V>(waiting: Waiting<V>, found: Found<V>): void {
+  for (let each: Waiting<V> | undefined = waiting; each !== undefined; each = each.next) each.found(found);
+}
+
+function fail<V>(waiting: Waiting<V>, error: unknown): void {
+  for (let each: Waiting<V> | undefined = waiting; each !== undefined; each = each.next) each.failed(error);
 }
 
 function versionOf(stored: string | Buffer | null | undefined): number | undefined {

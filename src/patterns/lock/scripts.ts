@@ -4,14 +4,14 @@ import { luaNow, script } from "../redis/script.js";
  * A lock is KEYS[1]: its holder's token, with a TTL. KEYS[2] is the last fencing number, KEYS[3] the list of those that
  * wait ("token ttl channel") and KEYS[4] until when each of them does.
  *
- * A fencing number is one more than the last. Where the last is lost (evicted, a failover), counting begins at the
- * server's microseconds, which is above all that were counted before.
+ * A fencing number is one more than the last. Where the last is lost (after 30 days, evicted, a failover), counting begins
+ * at the server's microseconds, which is above all that were counted before.
  */
 const grant = `local function grant(token,ttl)
 redis.call('SET',KEYS[1],token,'PX',ttl)
 local f
-if redis.call('EXISTS',KEYS[2])==1 then f=redis.call('INCR',KEYS[2]) else f=now redis.call('SET',KEYS[2],string.format('%.0f',now)) end
-redis.call('EXPIRE',KEYS[2],2592000)
+if redis.call('EXISTS',KEYS[2])==1 then f=redis.call('INCR',KEYS[2])
+else f=now redis.call('SET',KEYS[2],string.format('%.0f',now),'EX',2592000) end
 return string.format('%.0f',f)
 end
 local function hand()
@@ -29,6 +29,30 @@ w=redis.call('LPOP',KEYS[3])
 end
 end
 `;
+
+/**
+ * ARGV: token, TTL, how long it will wait (0: it will not). The common case, a lock that is free and that nobody waits
+ * for, in few steps. Reply: 1 and the fence; 0 and the lock's milliseconds where it will not wait; else 2.
+ */
+export const takeScript = script(`local h=redis.call('GET',KEYS[1])
+if h or redis.call('EXISTS',KEYS[3])==1 then
+if h and h~=ARGV[1] and ARGV[3]=='0' then return {0,redis.call('PTTL',KEYS[1])} end
+return {2}
+end
+redis.call('SET',KEYS[1],ARGV[1],'PX',ARGV[2])
+local f=redis.call('INCR',KEYS[2])
+if f==1 then
+${luaNow}
+f=now
+redis.call('SET',KEYS[2],string.format('%.0f',f),'EX',2592000)
+end
+return {1,f}`);
+
+/** ARGV: token. The common case of a release. Reply: 1, 0 where the token does not hold it, 2 where others wait. */
+export const giveScript = script(`if redis.call('GET',KEYS[1])~=ARGV[1] then return redis.call('EXISTS',KEYS[3])*2 end
+if redis.call('EXISTS',KEYS[3])==1 then return 2 end
+redis.call('DEL',KEYS[1])
+return 1`);
 
 /**
  * ARGV: token, TTL, how long it will wait (0: it will not), channel to wake it by. A repeated call finds its own token

@@ -2,7 +2,7 @@ import { systemClock } from "../../internal/clock.js";
 import type { RedisStore } from "../redis/store.js";
 import { Subscriber } from "../redis/subscriber.js";
 import type { LockKeeper, Refused, Taken } from "./keeper.js";
-import { acquireScript, releaseScript, renewScript } from "./scripts.js";
+import { acquireScript, giveScript, releaseScript, renewScript, takeScript } from "./scripts.js";
 
 /** Locks on one server. Who waits stands in a queue there; a release hands the lock over and wakes the next. */
 export class SingleNode implements LockKeeper {
@@ -24,8 +24,13 @@ export class SingleNode implements LockKeeper {
   }
 
   async take(keys: readonly string[], token: string, ttlMs: number, waitMs: number): Promise<Taken | Refused> {
-    const args = [token, String(ttlMs), String(waitMs), this.#channel];
-    const [won, value] = (await this.#store.run(acquireScript, keys, args)) as [number, string | number];
+    const args = [token, String(ttlMs), String(waitMs)];
+    let [won, value] = (await this.#store.run(takeScript, keys, args)) as [number, string | number];
+    if (won === 2)
+      [won, value] = (await this.#store.run(acquireScript, keys, [...args, this.#channel])) as [
+        number,
+        string | number,
+      ];
     if (won === 1) return { fence: Number(value) };
     if (waitMs > 0 && this.#listening === undefined) {
       this.#listening = this.#subscriber.subscribe("subscribe", this.#channel, (token) => this.#call(token));
@@ -62,7 +67,8 @@ export class SingleNode implements LockKeeper {
 
   async free(keys: readonly string[], token: string): Promise<boolean> {
     this.#called.delete(token);
-    return (await this.#store.run(releaseScript, keys, [token])) === 1;
+    const given = await this.#store.run(giveScript, keys, [token]);
+    return given === 1 || (given === 2 && (await this.#store.run(releaseScript, keys, [token])) === 1);
   }
 
   close(): void {
