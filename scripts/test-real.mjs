@@ -13,14 +13,30 @@ const suites = {
   },
   redis: redisLike("redis"),
   valkey: redisLike("valkey"),
+  redis70: patternsOn("redis:"),
+  "valkey-cluster": patternsOn("redis+cluster:"),
+  "redis-sentinel": patternsOn("redis+sentinel:"),
 };
+
+/** The patterns' suites on other servers; the URL's scheme says how clients connect. */
+function patternsOn(scheme) {
+  return { url: "KEYFOLD_TEST_REDIS_URL", judge: "KEYFOLD_TEST_REDIS_ORACLE_URL", files: ["src/patterns"], scheme };
+}
 
 /** All files share one server and empty it: one after the other. */
 function redisLike(flavour) {
   return {
     url: "KEYFOLD_TEST_REDIS_URL",
     judge: "KEYFOLD_TEST_REDIS_ORACLE_URL",
-    files: ["test/redis", "test/client/redis", "test/foreign/redis", "test/foreign/bullmq", "--no-file-parallelism"],
+    files: [
+      "src/patterns",
+      "test/patterns",
+      "test/redis",
+      "test/client/redis",
+      "test/foreign/redis",
+      "test/foreign/bullmq",
+      "--no-file-parallelism",
+    ],
     env: { KEYFOLD_TEST_REDIS_FLAVOUR: flavour },
   };
 }
@@ -40,7 +56,7 @@ if (process.env[suite.url] === undefined) {
     process.exit(1);
   }
 }
-const url = process.env[suite.url] ?? engine.url;
+const url = process.env[suite.url] ?? engine.url.replace(/^redis:/, suite.scheme ?? "redis:");
 console.error(`against ${name} at ${url.replace(/\/\/[^@/]*@/, "//…@")}`);
 const child = spawn(
   process.execPath,
