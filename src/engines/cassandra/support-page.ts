@@ -23,6 +23,7 @@ export function supportPage(): string {
       "- **Storage.** Memory by default; with a data folder, LMDB. There a write is acknowledged after its batch is committed, so it survives the death of the process. In a data folder the keys of a row (token, partition key, clustering) may have 1,974 bytes together.",
       "- **Cells** have timestamps and TTLs; of two versions the greater timestamp wins, then a deletion or an end, then the larger value. Deletions are kept for `gc_grace_seconds`; what has ended is given back once a minute.",
       "- **Tokens** are Murmur3's: pages of a whole table come in the order in which Cassandra gives them.",
+      "- **Dropped columns.** DROP takes the cells away at once. A later write to a column that was added again, with a timestamp of its own from before the drop, is kept; Cassandra hides it.",
       "- **Clusters.** With `nodes: 3` (`--cassandra-nodes 3`) one process listens on 127.0.0.1, .2 and .3. Each node has a store of its own; coordinators honour replication and consistency levels, keep hints, mend what reads find to differ, and answer with the real Unavailable, ReadTimeout and WriteTimeout errors. A conditional write reads and writes a majority; there is no interrupted Paxos round to finish.",
       "- **Counters** are kept as one part for each replica that led an increment.",
       "- **Indexes** give the rows that Cassandra gives; a query by index looks at the partitions that it names, or at the whole table.",
