@@ -100,6 +100,17 @@ describe("the embedded Redis", () => {
     await expect(startRedis({ host: "0.0.0.0" })).rejects.toMatchObject({ code: "INPUT_INVALID" });
   });
 
+  it("never tells an earlier time than before", async () => {
+    const { port } = await start();
+    const { text } = await raw(port, "TIME\r\n".repeat(20_000));
+    const times = [...text.matchAll(/\$\d+\r\n(\d+)\r\n\$\d+\r\n(\d+)\r\n/g)].map(
+      ([, seconds, micros]) => Number(seconds) * 1e6 + Number(micros),
+    );
+    expect(times).toHaveLength(20_000);
+    expect(times.findIndex((time, i) => i > 0 && time < times[i - 1]!)).toBe(-1);
+    expect(Math.abs(times.at(-1)! / 1000 - Date.now())).toBeLessThan(5_000);
+  });
+
   it("expires by the clock that it is given", async () => {
     let now = 1_700_000_000_000;
     const { port } = await start({ clock: { now: () => now } });
