@@ -24,14 +24,14 @@ const holder = `
   const [url, prefix, script] = process.argv.slice(1);
   const client = new Redis(url);
   const locks = lock(client, { prefix, ttlMs: 100, deadlineMs: 50, renew: false });
-  process.on("message", async (name) => {
+  let held;
+  process.on("message", async ({ take, write }) => {
     try {
-      const held = await locks.acquire(name, { waitMs: 5000 });
-      process.send({ fence: held.fence });
-      // Stopped here. It did not look at its clock between checking and writing, as no program can.
-      await new Promise((go) => process.once("message", go));
-      const wrote = await client.eval(script, 1, prefix + ":resource:" + name, String(held.fence), "stale");
-      process.send({ wrote });
+      if (take !== undefined) {
+        held = await locks.acquire(take, { waitMs: 5000 });
+        process.send({ fence: held.fence });
+        // Stopped here. It does not look at its clock between checking and writing, as no program can.
+      } else process.send({ wrote: await client.eval(script, 1, prefix + ":resource:" + write, String(held.fence), "stale") });
     } catch (error) {
       process.send({ failed: String(error) });
     }
@@ -61,7 +61,7 @@ export async function stopHolders(url: string, runs: number, fenced: boolean): P
     for (let run = 0; woke < runs && run < 3 * runs; run++) {
       const name = `r${run % 7}`;
       const taken = next();
-      child.send(name);
+      child.send({ take: name });
       const { failed } = await taken;
       if (failed !== undefined) continue;
       process.kill(child.pid!, "SIGSTOP");
@@ -69,9 +69,9 @@ export async function stopHolders(url: string, runs: number, fenced: boolean): P
       await client.eval(script, 1, `${prefix}:resource:${name}`, String(held.fence), `run ${run}`);
       await held.release();
       const wrote = next();
-      child.send("write");
+      child.send({ write: name });
       process.kill(child.pid!, "SIGCONT");
-      await wrote;
+      if (typeof (await wrote)["wrote"] !== "number") continue;
       woke++;
       if ((await client.hget(`${prefix}:resource:${name}`, "v")) !== `run ${run}`) stale++;
     }

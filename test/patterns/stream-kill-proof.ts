@@ -8,8 +8,10 @@ import { freshName } from "./clients.js";
 export interface KillRun {
   readonly events: number;
   readonly kills: number;
-  /** Events that no consumer did, dead letters apart. */
+  /** Events that no consumer did and that are no dead letters. */
   readonly lost: number;
+  /** Events that are no poison and went to the dead letters undone: their consumers were killed too often. */
+  readonly givenUp: number;
   /** Events that were done more than once, by their numbers. */
   readonly duplicates: readonly number[];
   /** Of those, how many were not marked as delivered before. */
@@ -86,7 +88,7 @@ export async function killConsumers(
       killed++;
     }
     await adding;
-    const until = performance.now() + 120_000;
+    const until = performance.now() + 60_000;
     for (let last = -1; performance.now() < until; ) {
       const { pending, lag } = await log.info("g");
       const done = await client.hlen(`${prefix}:done`);
@@ -98,10 +100,13 @@ export async function killConsumers(
     const again = await client.hgetall(`${prefix}:again`);
     const duplicates = expected.filter((n) => Number(done[n] ?? 0) > 1);
     const letters = await log.deadLetters(10_000);
+    const buried = new Set(letters.map(({ event }) => event));
+    const undone = expected.filter((n) => done[n] === undefined);
     return {
       events: events - unclear,
       kills: killed,
-      lost: expected.filter((n) => done[n] === undefined).length,
+      lost: undone.filter((n) => !buried.has(n)).length,
+      givenUp: undone.filter((n) => buried.has(n)).length,
       duplicates,
       unmarked: duplicates.filter((n) => Number(again[n] ?? 0) < Number(done[n]) - 1).length,
       pending: (await log.info("g")).pending,
