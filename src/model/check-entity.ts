@@ -33,6 +33,7 @@ export function checkEntity(draft: EntityDraft, path: readonly string[], issues:
   for (const [index, fields] of draft.unique.entries()) {
     checkUnique(fields, draft, read.fields, [...path, "unique", index], issues);
   }
+  checkExpires(draft, read.fields, [...path, "expires"], issues);
   checkEmbeds(read.fields, [...path, "schema"], issues);
   return {
     kind: "entity",
@@ -41,6 +42,7 @@ export function checkEntity(draft: EntityDraft, path: readonly string[], issues:
     key: [...draft.key],
     fields: read.fields,
     unique: draft.unique.map((fields) => [...fields]),
+    expires: draft.expires,
     validation: read.plain ? "fields" : "schema",
     parse: parser(draft.schema),
   };
@@ -124,6 +126,22 @@ function checkUnique(
         `A unique field is of type ${[...keyKinds].join(", ")} or decimal.`,
       );
     }
+  }
+}
+
+function checkExpires(draft: EntityDraft, fields: Fields, path: readonly string[], issues: Issues): void {
+  const name = draft.expires;
+  if (name === undefined) return;
+  const dates = Object.keys(fields).filter((each) => fields[each]!.kind === "date");
+  const fix =
+    dates.length === 0
+      ? "Add a field of z.date(), .optional() where some records stay."
+      : `Use one of ${quoted(dates)}, or add a field of z.date().`;
+  const field = Object.hasOwn(fields, name) ? fields[name] : undefined;
+  if (field === undefined) {
+    issues.add("expires-unknown", path, `the schema has no field "${name}" at the top of the record`, fix);
+  } else if (field.kind !== "date") {
+    issues.add("expires-type", path, `"${name}" is of type ${field.kind} and names no moment`, fix);
   }
 }
 

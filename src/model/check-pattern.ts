@@ -139,6 +139,14 @@ class PatternCheck {
             this.#add("top-count", [option], 'a row\'s "count" is the number of records', 'Rename the field "count".');
           }
         }
+        if (this.#entity.expires !== undefined) {
+          this.#add(
+            "top-expires",
+            [],
+            `"${this.#entity.name}" expires, and engines differ in whether a sum keeps what expired`,
+            "Sum an entity whose records stay.",
+          );
+        }
         const range = this.#range(spec.range, []);
         return {
           kind: "top",

@@ -55,6 +55,13 @@ const ofEntity = (name: string, spec: Partial<EntitySpec<unknown, unknown, strin
   issuesOf(() => anyModel({ entities: { [name]: anyEntity(name, spec) }, patterns: {} }));
 
 describe("a wrong pattern", () => {
+  it("sums what expires", () => {
+    const visit = entity("visit", { schema, key: ["seq"], expires: "at" });
+    expect(
+      issuesOf(() => anyModel({ entities: { visit }, patterns: { best: top(visit, { by: "country" }) } })),
+    ).toEqual([{ code: "top-expires", path: "patterns.best" }]);
+  });
+
   it.each<[string, unknown, string, string]>([
     ["by nothing", anyList(line, { by: [] }), "by-empty", "by"],
     ["by an unknown field", anyList(line, { by: ["custmerId"] }), "field-unknown", "by"],
@@ -134,6 +141,9 @@ describe("a wrong entity", () => {
     ["the key as unique", "e", { schema, key: ["seq"], unique: [["seq"]] }, "unique-is-key", "unique.0"],
     ["unique array", "e", { schema, key: ["seq"], unique: [["tags"]] }, "unique-type", "unique.0"],
     ["unique that may be null", "e", { schema, key: ["seq"], unique: [["nick"]] }, "unique-nullable", "unique.0"],
+    ["expires by nothing", "e", { schema, key: ["seq"], expires: "until" }, "expires-unknown", "expires"],
+    ["expires inside an object", "e", { schema, key: ["seq"], expires: "address.city" }, "expires-unknown", "expires"],
+    ["expires by what is no date", "e", { schema, key: ["seq"], expires: "count" }, "expires-type", "expires"],
     ["stored as a wrong name", "e", { schema, key: ["seq"], storedAs: "a$b" }, "stored-as", "storedAs"],
     ["no zod schema", "e", { schema: { seq: "int" }, key: ["seq"] }, "schema-not-zod", "schema"],
     ["no object", "e", { schema: z.string(), key: ["seq"] }, "schema-not-object", "schema"],

@@ -33,6 +33,12 @@ export interface EntitySpec<S, Key, F extends string> {
   readonly key: Key;
   /** Sets of fields whose values no two records share: `unique: [["email"]]`. */
   readonly unique?: readonly (readonly F[])[];
+  /**
+   * A date field: from that moment on the record is not there any more, and an insert of its key applies. When the
+   * engine gives back the room is its own business. Records without the date stay. No `top` pattern can be declared on
+   * such an entity: whether a sum keeps what expired would differ from engine to engine.
+   */
+  readonly expires?: F;
   /** Name of the table or collection, to adopt one that exists; the entity's name when left out. */
   readonly storedAs?: string;
 }
@@ -43,6 +49,7 @@ export interface EntityDraft {
   readonly name: string;
   readonly key: readonly string[];
   readonly unique: readonly (readonly string[])[];
+  readonly expires: string | undefined;
   readonly storedAs: string | undefined;
   readonly schema: unknown;
 }
@@ -73,6 +80,7 @@ export function entity<
     name,
     key: spec.key,
     unique: spec.unique ?? [],
+    expires: spec.expires,
     storedAs: spec.storedAs,
     schema: spec.schema,
   };
