@@ -2,6 +2,7 @@ import { Redis as Io5, Cluster as IoCluster5 } from "ioredis";
 import { Redis as Io6, Cluster as IoCluster6 } from "ioredis6";
 import * as node6 from "redis";
 import * as node5 from "redis5";
+import { afterAll, beforeAll } from "vitest";
 import type { RedisClient } from "../../src/patterns/redis/link.js";
 import { RedisStore } from "../../src/patterns/redis/store.js";
 import { type FaultProxy, startEngines, startProxy } from "../../src/testing/index.js";
@@ -101,8 +102,38 @@ export async function startProxyFor(server: TestServer): Promise<FaultProxy> {
   };
 }
 
+/** What the tests of a suite run on. */
+export interface Suite {
+  /** Through {@link proxy}, where there is one server. */
+  readonly client: RedisClient;
+  readonly server: TestServer;
+  readonly proxy: FaultProxy;
+}
+
+/** A server with a proxy before it, and a client: opened before the tests of this `describe`, closed after them. */
+export function suiteOn(driver: Driver): Suite {
+  const suite = {} as { -readonly [K in keyof Suite]: Suite[K] };
+  let close = () => {};
+  beforeAll(async () => {
+    suite.server = await startServer();
+    suite.proxy = await startProxyFor(suite.server);
+    ({ client: suite.client, close } = await openClient(driver, suite.proxy.url));
+  });
+  afterAll(async () => {
+    close();
+    await suite.proxy?.close();
+    await suite.server?.close();
+  });
+  return suite;
+}
+
 /** Sends one command as it is. */
-export function rawCommand({ client }: OpenClient, name: string, key: string, ...args: string[]): Promise<unknown> {
+export function rawCommand(
+  { client }: Pick<OpenClient, "client">,
+  name: string,
+  key: string,
+  ...args: string[]
+): Promise<unknown> {
   return new RedisStore(client).command(key, name, [key, ...args], true);
 }
 

@@ -1,19 +1,16 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { decode, encode } from "@msgpack/msgpack";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   drivers,
   freshName,
-  type OpenClient,
   openClient,
   rawCommand,
   singleServer,
   sleep,
-  startProxyFor,
   startServer,
-  type TestServer,
+  suiteOn,
 } from "../../../test/patterns/clients.js";
-import type { FaultProxy } from "../../testing/index.js";
 import { type CacheEvent, type CacheOptions, cache, messagePack, text } from "./index.js";
 
 interface User {
@@ -22,27 +19,16 @@ interface User {
 }
 
 describe.each(drivers)("caches over %s", (driver) => {
-  let server: TestServer;
-  let proxy: FaultProxy;
-  let open: OpenClient;
-  beforeAll(async () => {
-    server = await startServer();
-    proxy = await startProxyFor(server);
-    open = await openClient(driver, proxy.url);
-  });
-  afterAll(async () => {
-    open.close();
-    await proxy.close();
-    await server.close();
-  });
+  const on = suiteOn(driver);
 
   /** A cache in front of a table whose rows count how often they were loaded. */
   const users = (options: Partial<CacheOptions<User | null>> = {}, prefix = freshName()) => {
     const versions = new Map<string, number>();
     const loads: string[] = [];
-    const made = cache<User | null>(open.client, {
+    const made = cache<User | null>(on.client, {
       prefix,
       ttlMs: 60_000,
+      deadlineMs: 5_000, // of a test on a busy machine; those of outages set their own
       load: async (id) => {
         loads.push(id);
         if (id.startsWith("none")) return null;
@@ -223,17 +209,17 @@ describe.each(drivers)("caches over %s", (driver) => {
     const ttls: number[] = [];
     for (let i = 0; i < 12; i++) {
       await made.get(`${i}`);
-      ttls.push((await rawCommand(open, "PTTL", `${prefix}:{${i}}:v`)) as number);
+      ttls.push((await rawCommand(on, "PTTL", `${prefix}:{${i}}:v`)) as number);
     }
     for (const ttl of ttls) expect(ttl).toBeGreaterThan(24_000);
     expect(Math.max(...ttls)).toBeLessThanOrEqual(50_000);
     expect(Math.max(...ttls) - Math.min(...ttls)).toBeGreaterThan(3_000);
     await made.get("none");
-    expect(await rawCommand(open, "PTTL", `${prefix}:{none}:v`)).toBeLessThanOrEqual(500);
+    expect(await rawCommand(on, "PTTL", `${prefix}:{none}:v`)).toBeLessThanOrEqual(500);
   });
 
   it("stores MessagePack and text, and replaces what it cannot read", async () => {
-    const packed = cache(open.client, {
+    const packed = cache(on.client, {
       prefix: freshName(),
       ttlMs: 60_000,
       load: async (id) => ({ id, bytes: new Uint8Array([0, 255, 10]), big: 2 ** 40 }),
@@ -244,7 +230,7 @@ describe.each(drivers)("caches over %s", (driver) => {
     const again = await packed.peek("1");
     expect(again?.value).toEqual({ id: "1", bytes: new Uint8Array([0, 255, 10]), big: 2 ** 40 });
     const prefix = freshName();
-    const plain = cache(open.client, {
+    const plain = cache(on.client, {
       prefix,
       ttlMs: 60_000,
       load: async (id) => `value\nof ${id}`,
@@ -252,7 +238,7 @@ describe.each(drivers)("caches over %s", (driver) => {
     });
     expect(await plain.get("1")).toBe("value\nof 1");
     expect((await plain.peek("1"))?.value).toBe("value\nof 1");
-    await rawCommand(open, "SET", `${prefix}:{1}:v`, "not ours");
+    await rawCommand(on, "SET", `${prefix}:{1}:v`, "not ours");
     expect(await plain.get("1")).toBe("value\nof 1");
     expect((await plain.peek("1"))?.value).toBe("value\nof 1");
   });
@@ -293,8 +279,8 @@ describe.each(drivers)("caches over %s", (driver) => {
       })
       .toBeGreaterThan(3);
     versions.set("1", 1);
-    proxy.cutAll();
-    const direct = await openClient(driver, server.url);
+    on.proxy.cutAll();
+    const direct = await openClient(driver, on.server.url);
     await rawCommand(direct, "DEL", `${prefix}:{1}:v`);
     direct.close();
     await expect.poll(async () => (await made.get("1"))?.version, { timeout: 5_000 }).toBe(1);
@@ -313,7 +299,7 @@ describe.each(drivers)("caches over %s", (driver) => {
           return made.stats()["hit-local"];
         })
         .toBeGreaterThan(0);
-      proxy.setRule(() => ({ kind: "black-hole" }));
+      on.proxy.setRule(() => ({ kind: "black-hole" }));
       const before = loads.length;
       const from = performance.now();
       const values = await Promise.all([
@@ -331,8 +317,8 @@ describe.each(drivers)("caches over %s", (driver) => {
       await expect(made.delete("1")).rejects.toMatchObject({
         code: expect.stringMatching(/UNAVAILABLE|OUTCOME_UNKNOWN/),
       });
-      proxy.setRule(undefined);
-      proxy.cutAll();
+      on.proxy.setRule(undefined);
+      on.proxy.cutAll();
       await expect
         .poll(
           () =>

@@ -1,38 +1,15 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import {
-  drivers,
-  freshName,
-  type OpenClient,
-  openClient,
-  singleServer,
-  sleep,
-  startProxyFor,
-  startServer,
-  type TestServer,
-} from "../../../test/patterns/clients.js";
-import type { FaultProxy } from "../../testing/index.js";
+import { describe, expect, it } from "vitest";
+import { drivers, freshName, openClient, singleServer, sleep, suiteOn } from "../../../test/patterns/clients.js";
 import { expressIdempotency, fastifyIdempotency, honoIdempotency, idempotency } from "./index.js";
 
 describe.each(drivers)("idempotency over %s", (driver) => {
-  let server: TestServer;
-  let proxy: FaultProxy;
-  let open: OpenClient;
-  beforeAll(async () => {
-    server = await startServer();
-    proxy = await startProxyFor(server);
-    open = await openClient(driver, proxy.url);
-  });
-  afterAll(async () => {
-    open.close();
-    await proxy.close();
-    await server.close();
-  });
+  const on = suiteOn(driver);
 
   it("runs once per key and replays the result", async () => {
     const prefix = freshName();
-    const [here, there] = [idempotency(open.client, { prefix }), idempotency(open.client, { prefix })];
+    const [here, there] = [idempotency(on.client, { prefix }), idempotency(on.client, { prefix })];
     let runs = 0;
     const work = async () => ({ paid: ++runs });
     expect(await here.run("k", work, { fingerprint: { a: 1 } })).toEqual({ value: { paid: 1 }, replayed: false });
@@ -48,7 +25,7 @@ describe.each(drivers)("idempotency over %s", (driver) => {
   });
 
   it("lets one of many callers run; others are refused, or wait", async () => {
-    const once = idempotency(open.client, { prefix: freshName() });
+    const once = idempotency(on.client, { prefix: freshName() });
     let runs = 0;
     const work = async () => {
       await sleep(60);
@@ -64,11 +41,11 @@ describe.each(drivers)("idempotency over %s", (driver) => {
 
   it("frees the key when the work throws or its process dies, and says so to the next", async () => {
     const prefix = freshName();
-    const once = idempotency(open.client, { prefix, leaseMs: 200 });
+    const once = idempotency(on.client, { prefix, leaseMs: 200 });
     await expect(once.run("a", () => Promise.reject(new Error("no")))).rejects.toThrow("no");
     expect(await once.run("a", async ({ attempt }) => attempt)).toMatchObject({ value: 1 });
     // A process that stops: nobody renews what it has claimed.
-    const stopped = await openClient(driver, proxy.url);
+    const stopped = await openClient(driver, on.proxy.url);
     await idempotency(stopped.client, { prefix, leaseMs: 200 }).claim("b");
     stopped.close();
     await expect(once.run("b", async () => 1)).rejects.toMatchObject({ data: { reason: "in-progress" } });
@@ -76,7 +53,7 @@ describe.each(drivers)("idempotency over %s", (driver) => {
   });
 
   it("keeps the key while the work runs longer than a lease", async () => {
-    const once = idempotency(open.client, { prefix: freshName(), leaseMs: 150 });
+    const once = idempotency(on.client, { prefix: freshName(), leaseMs: 150 });
     const running = once.run("a", () => sleep(500).then(() => "slow"));
     await sleep(300);
     await expect(once.run("a", async () => "fast")).rejects.toMatchObject({ data: { reason: "in-progress" } });
@@ -84,15 +61,15 @@ describe.each(drivers)("idempotency over %s", (driver) => {
   });
 
   it.runIf(singleServer)("runs nothing while Redis does not answer", async () => {
-    const once = idempotency(open.client, { prefix: freshName(), deadlineMs: 150 });
-    proxy.setRule(() => ({ kind: "black-hole" }));
+    const once = idempotency(on.client, { prefix: freshName(), deadlineMs: 150 });
+    on.proxy.setRule(() => ({ kind: "black-hole" }));
     let ran = false;
     const from = performance.now();
     await expect(once.run("a", async () => (ran = true))).rejects.toMatchObject({ code: "OUTCOME_UNKNOWN" });
     expect(performance.now() - from).toBeLessThan(200);
     expect(ran).toBe(false);
-    proxy.setRule(undefined);
-    proxy.cutAll();
+    on.proxy.setRule(undefined);
+    on.proxy.cutAll();
     await expect
       .poll(
         () =>
@@ -109,19 +86,10 @@ describe.each(drivers)("idempotency over %s", (driver) => {
 });
 
 describe("the Idempotency-Key header", () => {
-  let server: TestServer;
-  let open: OpenClient;
-  beforeAll(async () => {
-    server = await startServer();
-    open = await openClient("ioredis 6", server.url);
-  });
-  afterAll(async () => {
-    open.close();
-    await server.close();
-  });
+  const on = suiteOn("ioredis 6");
 
   it("is obeyed in Express (on Node's own response)", async () => {
-    const middleware = expressIdempotency(idempotency(open.client, { prefix: freshName() }), {
+    const middleware = expressIdempotency(idempotency(on.client, { prefix: freshName() }), {
       scope: () => "u",
       required: true,
     });
@@ -165,7 +133,7 @@ describe("the Idempotency-Key header", () => {
   });
 
   it("is obeyed in Hono and Fastify", async () => {
-    const hono = honoIdempotency(idempotency(open.client, { prefix: freshName() }), { scope: () => "u" });
+    const hono = honoIdempotency(idempotency(on.client, { prefix: freshName() }), { scope: () => "u" });
     let runs = 0;
     const ask = async (key: string | undefined, body: string) => {
       const context = {
@@ -183,7 +151,7 @@ describe("the Idempotency-Key header", () => {
     expect((await ask("k", "2"))[0]).toBe(422);
     expect(await ask(undefined, "1")).toEqual([201, "run 2", "b"]);
 
-    const { preHandler, onSend } = fastifyIdempotency(idempotency(open.client, { prefix: freshName() }), {
+    const { preHandler, onSend } = fastifyIdempotency(idempotency(on.client, { prefix: freshName() }), {
       scope: () => "u",
     });
     const call = async () => {

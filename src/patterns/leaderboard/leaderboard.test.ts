@@ -1,33 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import {
-  drivers,
-  freshName,
-  type OpenClient,
-  openClient,
-  singleServer,
-  startProxyFor,
-  startServer,
-  type TestServer,
-} from "../../../test/patterns/clients.js";
+import { describe, expect, it } from "vitest";
+import { drivers, freshName, singleServer, suiteOn } from "../../../test/patterns/clients.js";
 import { BoardOracle } from "../../../test/patterns/leaderboard-oracle.js";
-import type { FaultProxy } from "../../testing/index.js";
 import { seededRandom } from "../../testing/random.js";
 import { leaderboard } from "./index.js";
 
 describe.each(drivers)("leaderboards over %s", (driver) => {
-  let server: TestServer;
-  let proxy: FaultProxy;
-  let open: OpenClient;
-  beforeAll(async () => {
-    server = await startServer();
-    proxy = await startProxyFor(server);
-    open = await openClient(driver, proxy.url);
-  });
-  afterAll(async () => {
-    open.close();
-    await proxy.close();
-    await server.close();
-  });
+  const on = suiteOn(driver);
 
   it.each([
     ["desc", "first"],
@@ -37,7 +15,7 @@ describe.each(drivers)("leaderboards over %s", (driver) => {
     ["asc", "lexicographic"],
     ["asc", "shared"],
   ] as const)("%s, ties %s: says what sorting says", async (order, ties) => {
-    const board = leaderboard(open.client, { prefix: freshName(), order, ties });
+    const board = leaderboard(on.client, { prefix: freshName(), order, ties });
     const oracle = new BoardOracle(order, ties);
     const random = seededRandom(7);
     const better = (a: number, b: number) => (order === "desc" ? Math.max(a, b) : Math.min(a, b));
@@ -73,7 +51,7 @@ describe.each(drivers)("leaderboards over %s", (driver) => {
   });
 
   it("keeps exact scores and member data, and takes any text for a name", async () => {
-    const board = leaderboard<{ team: string }>(open.client, { prefix: freshName(), ties: "first" });
+    const board = leaderboard<{ team: string }>(on.client, { prefix: freshName(), ties: "first" });
     await board.set("ø {x} y", 0.1, { data: { team: "a" } });
     expect(await board.increment("ø {x} y", 0.2)).toBe(0.1 + 0.2);
     await board.set("b", 9_007_199_254_740_991);
@@ -88,7 +66,7 @@ describe.each(drivers)("leaderboards over %s", (driver) => {
 
   it("has a board for each period, which expires", async () => {
     const prefix = freshName();
-    const board = leaderboard(open.client, { prefix, period: { every: "day", timeZone: "Europe/Oslo" } });
+    const board = leaderboard(on.client, { prefix, period: { every: "day", timeZone: "Europe/Oslo" } });
     await board.set("a", 1);
     const yesterday = board.at(Date.now() - 86_400_000);
     await yesterday.set("b", 2);
@@ -97,12 +75,12 @@ describe.each(drivers)("leaderboards over %s", (driver) => {
   });
 
   it.runIf(singleServer)("adds once, although the answer is lost and the driver may send again", async () => {
-    const board = leaderboard(open.client, { prefix: freshName(), deadlineMs: 3_000 });
+    const board = leaderboard(on.client, { prefix: freshName(), deadlineMs: 3_000 });
     for (let i = 0; i < 10; i++) {
       let cuts = 0;
-      proxy.setRule(({ bytes }) => (bytes.includes("once!") && ++cuts <= 2 ? { kind: "cut-after" } : undefined));
+      on.proxy.setRule(({ bytes }) => (bytes.includes("once!") && ++cuts <= 2 ? { kind: "cut-after" } : undefined));
       const outcome = await board.increment("once!", 1).catch((error) => error.code);
-      proxy.setRule(undefined);
+      on.proxy.setRule(undefined);
       expect([i + 1, "OUTCOME_UNKNOWN"]).toContain(outcome);
       await expect.poll(async () => (await board.rank("once!").catch(() => undefined))?.score).toBe(i + 1);
     }

@@ -1,31 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import {
-  drivers,
-  freshName,
-  type OpenClient,
-  openClient,
-  rawCommand,
-  sleep,
-  startServer,
-  type TestServer,
-} from "../../../test/patterns/clients.js";
+import { describe, expect, it } from "vitest";
+import { drivers, freshName, openClient, rawCommand, sleep, suiteOn } from "../../../test/patterns/clients.js";
 import { type FaultProxy, startEngines, startProxy } from "../../testing/index.js";
 import { type Held, lock } from "./index.js";
 
 describe.each(drivers)("locks over %s", (driver) => {
-  let server: TestServer;
-  let open: OpenClient;
-  beforeAll(async () => {
-    server = await startServer();
-    open = await openClient(driver, server.url);
-  });
-  afterAll(async () => {
-    open.close();
-    await server.close();
-  });
+  const on = suiteOn(driver);
 
   it("has one holder, and every next fence is higher", async () => {
-    const locks = lock(open.client, { prefix: freshName() });
+    const locks = lock(on.client, { prefix: freshName() });
     const first = (await locks.tryAcquire("a"))!;
     expect(first.valid).toBe(true);
     expect(await locks.tryAcquire("a")).toBeUndefined();
@@ -44,7 +26,7 @@ describe.each(drivers)("locks over %s", (driver) => {
 
   it("hands over in the order of coming, at once and without polling", async () => {
     const prefix = freshName();
-    const [here, there] = [lock(open.client, { prefix }), lock(open.client, { prefix })];
+    const [here, there] = [lock(on.client, { prefix }), lock(on.client, { prefix })];
     const held = await here.acquire("q");
     const order: number[] = [];
     const fences: number[] = [];
@@ -69,7 +51,7 @@ describe.each(drivers)("locks over %s", (driver) => {
   });
 
   it("gives up after waitMs or with the signal, and leaves nothing behind", async () => {
-    const locks = lock(open.client, { prefix: freshName() });
+    const locks = lock(on.client, { prefix: freshName() });
     const held = await locks.acquire("a");
     await expect(locks.acquire("a", { waitMs: 60 })).rejects.toMatchObject({ code: "CONFLICT" });
     const controller = new AbortController();
@@ -87,8 +69,8 @@ describe.each(drivers)("locks over %s", (driver) => {
 
   it("is free again when a holder died, also for those that wait", async () => {
     const prefix = freshName();
-    const dead = lock(open.client, { prefix, ttlMs: 300, renew: false });
-    const locks = lock(open.client, { prefix, ttlMs: 5_000 });
+    const dead = lock(on.client, { prefix, ttlMs: 300, renew: false });
+    const locks = lock(on.client, { prefix, ttlMs: 5_000 });
     const lost = await dead.acquire("a");
     const from = performance.now();
     const held = await locks.acquire("a", { waitMs: 5_000 });
@@ -106,12 +88,12 @@ describe.each(drivers)("locks over %s", (driver) => {
 
   it("keeps a lock while its work runs, and tells the holder when it is lost", async () => {
     const prefix = freshName();
-    const locks = lock(open.client, { prefix, ttlMs: 300 });
+    const locks = lock(on.client, { prefix, ttlMs: 300 });
     const held = await locks.acquire("a");
     await sleep(700);
     expect(held.valid).toBe(true);
     expect(await locks.tryAcquire("a")).toBeUndefined();
-    await rawCommand(open, "DEL", `${prefix}:{a}:l`);
+    await rawCommand(on, "DEL", `${prefix}:{a}:l`);
     await expect.poll(() => held.signal.aborted, { timeout: 1_000 }).toBe(true);
     expect(held.signal.reason).toMatchObject({ code: "CONFLICT" });
     locks.close();

@@ -1,17 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   drivers,
   freshName,
-  type OpenClient,
   openClient,
   rawCommand,
   singleServer,
   sleep,
-  startProxyFor,
-  startServer,
-  type TestServer,
+  suiteOn,
 } from "../../../test/patterns/clients.js";
-import type { FaultProxy } from "../../testing/index.js";
 import { type Heard, pubsub, type Subscription } from "./index.js";
 
 interface Channels {
@@ -21,19 +17,7 @@ interface Channels {
 }
 
 describe.each(drivers)("pub/sub over %s", (driver) => {
-  let server: TestServer;
-  let proxy: FaultProxy;
-  let open: OpenClient;
-  beforeAll(async () => {
-    server = await startServer();
-    proxy = await startProxyFor(server);
-    open = await openClient(driver, proxy.url);
-  });
-  afterAll(async () => {
-    open.close();
-    await proxy.close();
-    await server.close();
-  });
+  const on = suiteOn(driver);
 
   async function take<T>(subscription: Subscription<T>, count: number): Promise<Heard<T>[]> {
     const taken: Heard<T>[] = [];
@@ -47,14 +31,14 @@ describe.each(drivers)("pub/sub over %s", (driver) => {
 
   it("carries typed messages over channels and patterns", async () => {
     const prefix = `${freshName()}[x]`;
-    const news = pubsub<Channels>(open.client, { prefix });
+    const news = pubsub<Channels>(on.client, { prefix });
     const prices = await news.subscribe("prices");
     const orders = await news.subscribePattern("orders.*");
     await news.publish("prices", { cents: 1 });
     await news.publish("orders.new", "a");
     await news.publish("orders.old", "ø");
     await sleep(50); // another node of a Cluster may be the faster one
-    await rawCommand(open, "PUBLISH", `${prefix}:prices`, "{not json");
+    await rawCommand(on, "PUBLISH", `${prefix}:prices`, "{not json");
     expect(await take(prices, 2)).toEqual([
       { kind: "message", channel: "prices", message: { cents: 1 } },
       { kind: "unreadable", channel: "prices", raw: "{not json", error: expect.any(SyntaxError) },
@@ -69,7 +53,7 @@ describe.each(drivers)("pub/sub over %s", (driver) => {
   });
 
   it("ends with the loop, the signal, or its queue", async () => {
-    const news = pubsub<Channels>(open.client, { prefix: freshName() });
+    const news = pubsub<Channels>(on.client, { prefix: freshName() });
     const controller = new AbortController();
     const [looped, signalled, oldest, newest, strict] = await Promise.all([
       news.subscribe("prices"),
@@ -92,7 +76,7 @@ describe.each(drivers)("pub/sub over %s", (driver) => {
   });
 
   it("has sharded channels", async () => {
-    const news = pubsub<Record<string, number>>(open.client, { prefix: freshName(), sharded: true });
+    const news = pubsub<Record<string, number>>(on.client, { prefix: freshName(), sharded: true });
     const names = ["a", "b", "c", "d", "e", "f"];
     const subscriptions = await Promise.all(names.map((name) => news.subscribe(name)));
     for (const [i, name] of names.entries()) await news.publish(name, i);
@@ -103,11 +87,11 @@ describe.each(drivers)("pub/sub over %s", (driver) => {
   });
 
   it.runIf(singleServer)("comes back after a cut, and says that messages may be missing", async () => {
-    const news = pubsub<Channels>(open.client, { prefix: freshName(), deadlineMs: 3_000 });
+    const news = pubsub<Channels>(on.client, { prefix: freshName(), deadlineMs: 3_000 });
     const prices = await news.subscribe("prices");
     await news.publish("prices", { cents: 1 });
     expect(await take(prices, 1)).toMatchObject([{ kind: "message" }]);
-    proxy.cutAll();
+    on.proxy.cutAll();
     expect(await take(prices, 1)).toEqual([{ kind: "gap", reason: "reconnected", dropped: undefined }]);
     await expect
       .poll(() =>
@@ -119,7 +103,7 @@ describe.each(drivers)("pub/sub over %s", (driver) => {
       .toBe(true);
     expect(await take(prices, 1)).toMatchObject([{ kind: "message", message: { cents: 2 } }]);
     // A connection that is silent, not closed.
-    proxy.setRule(() => ({ kind: "black-hole" }));
+    on.proxy.setRule(() => ({ kind: "black-hole" }));
     await expect
       .poll(() =>
         news.publish("prices", { cents: 3 }, { deadlineMs: 50 }).then(
@@ -128,24 +112,26 @@ describe.each(drivers)("pub/sub over %s", (driver) => {
         ),
       )
       .toBe(0);
-    setTimeout(() => proxy.setRule(undefined), 1_500);
+    setTimeout(() => on.proxy.setRule(undefined), 1_500);
     expect(await take(prices, 1)).toMatchObject([{ kind: "gap" }]);
-    proxy.setRule(undefined);
-    proxy.cutAll();
+    on.proxy.setRule(undefined);
+    on.proxy.cutAll();
     news.close();
   });
 
   it.runIf(singleServer)("is heard once, although the answer is lost and the driver sends again", async () => {
-    const news = pubsub<Channels>(open.client, { prefix: freshName(), deadlineMs: 3_000 });
-    const direct = await openClient(driver, server.url);
+    const news = pubsub<Channels>(on.client, { prefix: freshName(), deadlineMs: 3_000 });
+    const direct = await openClient(driver, on.server.url);
     const prefix = freshName();
-    const [near, far] = [pubsub<Channels>(open.client, { prefix }), pubsub<Channels>(direct.client, { prefix })];
+    const [near, far] = [pubsub<Channels>(on.client, { prefix }), pubsub<Channels>(direct.client, { prefix })];
     const prices = await far.subscribe("prices");
     for (let i = 1; i <= 5; i++) {
       let cuts = 0;
-      proxy.setRule(({ bytes }) => (bytes.includes(`"cents":${i}`) && ++cuts <= 2 ? { kind: "cut-after" } : undefined));
+      on.proxy.setRule(({ bytes }) =>
+        bytes.includes(`"cents":${i}`) && ++cuts <= 2 ? { kind: "cut-after" } : undefined,
+      );
       await near.publish("prices", { cents: i }).catch(() => {});
-      proxy.setRule(undefined);
+      on.proxy.setRule(undefined);
       await expect
         .poll(
           () =>

@@ -1,17 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   drivers,
   freshName,
-  type OpenClient,
   openClient,
   rawCommand,
   singleServer,
   sleep,
-  startProxyFor,
   startServer,
-  type TestServer,
+  suiteOn,
 } from "../../../test/patterns/clients.js";
-import type { FaultProxy } from "../../testing/index.js";
 import {
   concurrencyLimit,
   expressRateLimit,
@@ -30,20 +27,11 @@ const five = { limit: 5, windowMs: 60_000 };
 const kinds: readonly Limit[] = [fixedWindow(five), slidingWindow(five), slidingLog(five), tokenBucket(five)];
 
 describe.each(drivers)("rate limits over %s", (driver) => {
-  let server: TestServer;
-  let open: OpenClient;
-  beforeAll(async () => {
-    server = await startServer();
-    open = await openClient(driver, server.url);
-  });
-  afterAll(async () => {
-    open.close();
-    await server.close();
-  });
+  const on = suiteOn(driver);
 
   it.each(kinds)("$kind admits its limit, charges no refused call, and strands no key", async (limit) => {
     const prefix = freshName();
-    const limiter = rateLimit(open.client, { prefix, limit });
+    const limiter = rateLimit(on.client, { prefix, limit });
     expect(await limiter.peek("a")).toMatchObject({ allowed: true, remaining: 5, resetMs: 0, retryAfterMs: 0 });
     for (let left = 4; left >= 0; left--)
       expect(await limiter.consume("a")).toMatchObject({ allowed: true, remaining: left, retryAfterMs: 0, limit: 5 });
@@ -58,7 +46,7 @@ describe.each(drivers)("rate limits over %s", (driver) => {
     expect((await limiter.consume("b")).allowed).toBe(true);
     for (const key of ["a", "b"]) {
       const name = `${prefix}:{${key}}:${limit.mark}`;
-      const ttl = (await rawCommand(open, "PTTL", name)) as number;
+      const ttl = (await rawCommand(on, "PTTL", name)) as number;
       expect(ttl).toBeGreaterThan(0);
       expect(ttl).toBeLessThanOrEqual(66_001);
     }
@@ -67,7 +55,7 @@ describe.each(drivers)("rate limits over %s", (driver) => {
   });
 
   it.each(kinds)("$kind: penalties go over the limit, a block refuses and ends", async (limit) => {
-    const limiter = rateLimit(open.client, { prefix: freshName(), limit });
+    const limiter = rateLimit(on.client, { prefix: freshName(), limit });
     await limiter.penalty("a", 7);
     expect(await limiter.peek("a")).toMatchObject({ remaining: 0 });
     expect(await limiter.consume("a")).toMatchObject({ allowed: false });
@@ -83,7 +71,7 @@ describe.each(drivers)("rate limits over %s", (driver) => {
   });
 
   it("holds several limits at once, or charges none", async () => {
-    const limiter = rateLimit(open.client, {
+    const limiter = rateLimit(on.client, {
       prefix: freshName(),
       limit: [
         fixedWindow({ name: "burst", limit: 2, windowMs: 1_000 }),
@@ -102,7 +90,7 @@ describe.each(drivers)("rate limits over %s", (driver) => {
   });
 
   it("counts holders, and frees those that died", async () => {
-    const gate = concurrencyLimit(open.client, { prefix: freshName(), limit: 2, leaseMs: 600 });
+    const gate = concurrencyLimit(on.client, { prefix: freshName(), limit: 2, leaseMs: 600 });
     const [a, b, c] = [await gate.acquire("k"), await gate.acquire("k"), await gate.acquire("k")];
     expect([a.allowed, b.allowed, c.allowed, c.active]).toEqual([true, true, false, 2]);
     await a.release();
@@ -119,27 +107,15 @@ describe.each(drivers)("rate limits over %s", (driver) => {
 });
 
 describe.runIf(singleServer)("in an outage", () => {
-  let server: TestServer;
-  let proxy: FaultProxy;
-  let open: OpenClient;
-  beforeAll(async () => {
-    server = await startServer();
-    proxy = await startProxyFor(server);
-    open = await openClient("ioredis 5", proxy.url);
-  });
-  afterAll(async () => {
-    open.close();
-    await proxy.close();
-    await server.close();
-  });
+  const on = suiteOn("ioredis 5");
 
   it("decides as it was told, within the deadline", async () => {
     const limit = fixedWindow({ limit: 2, windowMs: 60_000 });
     const make = (fail: "open" | "closed" | "local") =>
-      rateLimit(open.client, { prefix: freshName(), limit, fail, deadlineMs: 60 });
+      rateLimit(on.client, { prefix: freshName(), limit, fail, deadlineMs: 60 });
     const [free, shut, alone] = [make("open"), make("closed"), make("local")];
     await free.consume("a");
-    proxy.setRule(() => ({ kind: "black-hole" }));
+    on.proxy.setRule(() => ({ kind: "black-hole" }));
     for (let i = 0; i < 4; i++) {
       const from = performance.now();
       expect(await free.consume("a")).toMatchObject({ allowed: true, degraded: "open" });
@@ -150,25 +126,16 @@ describe.runIf(singleServer)("in an outage", () => {
     const from = performance.now();
     await alone.consume("b");
     expect(performance.now() - from).toBeLessThan(5);
-    proxy.setRule(undefined);
-    proxy.cutAll();
+    on.proxy.setRule(undefined);
+    on.proxy.cutAll();
     await expect.poll(async () => (await free.consume("a")).degraded, { timeout: 2_000 }).toBeUndefined();
   });
 });
 
 describe("what a web server says", () => {
-  let server: TestServer;
-  let open: OpenClient;
-  beforeAll(async () => {
-    server = await startServer();
-    open = await openClient("node-redis 6", server.url);
-  });
-  afterAll(async () => {
-    open.close();
-    await server.close();
-  });
+  const on = suiteOn("node-redis 6");
   const limiterOf = () =>
-    rateLimit(open.client, {
+    rateLimit(on.client, {
       prefix: freshName(),
       limit: [
         slidingLog({ name: 'pe"ak', limit: 1, windowMs: 10_000 }),

@@ -1,16 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   drivers,
   freshName,
-  type OpenClient,
   openClient,
   singleServer,
   sleep,
-  startProxyFor,
   startServer,
-  type TestServer,
+  suiteOn,
 } from "../../../test/patterns/clients.js";
-import type { FaultProxy } from "../../testing/index.js";
 import { script } from "./script.js";
 import { RedisStore } from "./store.js";
 
@@ -18,22 +15,10 @@ const increment = script("return redis.call('INCRBY', KEYS[1], ARGV[1])");
 const echo = script("return ARGV[1]", { writes: false });
 
 describe.each(drivers)("the store over %s", (driver) => {
-  let server: TestServer;
-  let proxy: FaultProxy;
-  let open: OpenClient;
-  beforeAll(async () => {
-    server = await startServer();
-    proxy = await startProxyFor(server);
-    open = await openClient(driver, proxy.url);
-  });
-  afterAll(async () => {
-    open.close();
-    await proxy.close();
-    await server.close();
-  });
+  const on = suiteOn(driver);
 
   it("runs scripts by digest, and in full where a server does not have them", async () => {
-    const store = new RedisStore(open.client);
+    const store = new RedisStore(on.client);
     const key = freshName();
     expect(await store.run(increment, [key], ["2"])).toBe(2);
     await store.command(undefined, "SCRIPT", ["FLUSH"], true);
@@ -45,7 +30,7 @@ describe.each(drivers)("the store over %s", (driver) => {
   });
 
   it("names what Redis refused", async () => {
-    const store = new RedisStore(open.client);
+    const store = new RedisStore(on.client);
     const key = freshName();
     await store.command(key, "LPUSH", [key, "a"], true);
     await expect(store.run(increment, [key], ["1"])).rejects.toMatchObject({
@@ -55,16 +40,16 @@ describe.each(drivers)("the store over %s", (driver) => {
   });
 
   it("knows the server's time", async () => {
-    const store = new RedisStore(open.client);
+    const store = new RedisStore(on.client);
     expect(Math.abs((await store.serverNow()) - Date.now())).toBeLessThan(500);
     expect(store.now()).toBeGreaterThan(0);
   });
 
   it.runIf(singleServer)("ends at the deadline, fails at once while the breaker is open, and comes back", async () => {
-    const store = new RedisStore(open.client, { deadlineMs: 100 });
+    const store = new RedisStore(on.client, { deadlineMs: 100 });
     const key = freshName();
     await store.run(increment, [key], ["1"]);
-    proxy.setRule(() => ({ kind: "black-hole" }));
+    on.proxy.setRule(() => ({ kind: "black-hole" }));
     const from = performance.now();
     const calls = await Promise.allSettled(Array.from({ length: 5 }, () => store.run(increment, [key], ["1"])));
     expect(performance.now() - from).toBeLessThan(160);
@@ -76,8 +61,8 @@ describe.each(drivers)("the store over %s", (driver) => {
       data: { applied: false },
     });
     expect(performance.now() - at).toBeLessThan(5);
-    proxy.setRule(undefined);
-    proxy.cutAll();
+    on.proxy.setRule(undefined);
+    on.proxy.cutAll();
     const back = performance.now();
     while (store.broken && performance.now() - back < 3_000) await sleep(20);
     expect(performance.now() - back).toBeLessThan(2_000);
@@ -85,18 +70,18 @@ describe.each(drivers)("the store over %s", (driver) => {
   });
 
   it.runIf(singleServer)("sends a read again when its connection broke, and obeys the caller's signal", async () => {
-    const store = new RedisStore(open.client, { deadlineMs: 2_000 });
+    const store = new RedisStore(on.client, { deadlineMs: 2_000 });
     let cuts = 0;
-    proxy.setRule(({ bytes }) => (bytes.includes("again") && ++cuts === 1 ? { kind: "cut-after" } : undefined));
+    on.proxy.setRule(({ bytes }) => (bytes.includes("again") && ++cuts === 1 ? { kind: "cut-after" } : undefined));
     expect(await store.run(echo, ["k"], ["again"])).toBe("again");
     expect(cuts).toBeGreaterThan(1);
     const controller = new AbortController();
-    proxy.setRule(() => ({ kind: "black-hole" }));
+    on.proxy.setRule(() => ({ kind: "black-hole" }));
     const waiting = store.run(echo, ["k"], ["x"], { signal: controller.signal });
     controller.abort(new Error("enough"));
     await expect(waiting).rejects.toMatchObject({ code: "ABORTED" });
-    proxy.setRule(undefined);
-    proxy.cutAll();
+    on.proxy.setRule(undefined);
+    on.proxy.cutAll();
     await expect(store.run(echo, ["k"], ["y"])).resolves.toBe("y");
   });
 });

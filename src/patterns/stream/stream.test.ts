@@ -1,34 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import {
-  drivers,
-  freshName,
-  type OpenClient,
-  openClient,
-  singleServer,
-  sleep,
-  startProxyFor,
-  startServer,
-  type TestServer,
-} from "../../../test/patterns/clients.js";
-import type { FaultProxy } from "../../testing/index.js";
+import { describe, expect, it } from "vitest";
+import { drivers, freshName, openClient, singleServer, sleep, suiteOn } from "../../../test/patterns/clients.js";
 import { stream } from "./index.js";
 
 describe.each(drivers)("streams over %s", (driver) => {
-  let server: TestServer;
-  let proxy: FaultProxy;
-  let open: OpenClient;
-  beforeAll(async () => {
-    server = await startServer();
-    proxy = await startProxyFor(server);
-    open = await openClient(driver, proxy.url);
-  });
-  afterAll(async () => {
-    open.close();
-    await proxy.close();
-    await server.close();
-  });
+  const on = suiteOn(driver);
   const events = (options: object = {}) =>
-    stream<{ n: number }>(open.client, { prefix: freshName(), name: "s", deadlineMs: 2_000, ...options });
+    stream<{ n: number }>(on.client, { prefix: freshName(), name: "s", deadlineMs: 2_000, ...options });
 
   it("adds once under an id, and hands every event to one consumer of each group, in order", async () => {
     const numbers = events();
@@ -75,7 +52,7 @@ describe.each(drivers)("streams over %s", (driver) => {
 
   it("takes over from a consumer that died, and reads its own first when it comes back", async () => {
     const prefix = freshName();
-    const own = await openClient(driver, server.url);
+    const own = await openClient(driver, on.server.url);
     const dying = stream<{ n: number }>(own.client, { prefix, name: "s" });
     await dying.addMany(Array.from({ length: 20 }, (_, n) => ({ n })));
     let held = 0;
@@ -89,7 +66,7 @@ describe.each(drivers)("streams over %s", (driver) => {
         },
       });
     await expect.poll(() => held, { timeout: 5_000 }).toBe(20);
-    const numbers = stream<{ n: number }>(open.client, { prefix, name: "s" });
+    const numbers = stream<{ n: number }>(on.client, { prefix, name: "s" });
     const seen = new Map<number, number>();
     const consumer = numbers.consume({
       ...{ group: "g", consumer: "comes-back", idleMs: 400, batch: 100 },
@@ -161,10 +138,10 @@ describe.each(drivers)("streams over %s", (driver) => {
       onError: () => {},
     });
     let cuts = 0;
-    proxy.setRule(({ bytes }) => (bytes.includes('{"n":') && ++cuts % 5 === 1 ? { kind: "cut-after" } : undefined));
+    on.proxy.setRule(({ bytes }) => (bytes.includes('{"n":') && ++cuts % 5 === 1 ? { kind: "cut-after" } : undefined));
     for (let n = 0; n < 12; n++) await numbers.add({ n }, { id: `${n}` });
     const unnamed = await Promise.allSettled(Array.from({ length: 5 }, (_, i) => numbers.add({ n: 100 + i })));
-    proxy.setRule(undefined);
+    on.proxy.setRule(undefined);
     const named = () => seen.filter((n) => n < 100).sort((a, b) => a - b);
     await expect.poll(named, { timeout: 10_000 }).toEqual(Array.from({ length: 12 }, (_, n) => n));
     const added = unnamed.filter(({ status }) => status === "fulfilled").length;
@@ -172,7 +149,7 @@ describe.each(drivers)("streams over %s", (driver) => {
     const others = seen.filter((n) => n >= 100);
     expect(new Set(others).size).toBe(others.length);
     expect(others.length).toBeGreaterThanOrEqual(added);
-    proxy.cutAll();
+    on.proxy.cutAll();
     await expect
       .poll(
         () =>
