@@ -56,6 +56,12 @@ export function makeEntityClient(
       return work();
     });
   const one = () => 1;
+  const changing = (method: string): void => {
+    if (!entity.appendOnly) return;
+    throw new KeyfoldError("INPUT_INVALID", `${name} is append-only: its records cannot be changed by ${method}.`, {
+      fix: "Insert another record, delete this one, or declare the entity without appendOnly.",
+    });
+  };
 
   return {
     insert: (input, options = {}) =>
@@ -78,12 +84,14 @@ export function makeEntityClient(
 
     put: (input, options = {}) =>
       run("put", options, one, async (): Promise<Written> => {
+        changing("put");
         const record = checks.record(input);
         return written(await store.put(record, conditionalCall(context, options, entity)), entity, record, options);
       }),
 
     update: (key, changes, options = {}) =>
       run("update", options, one, async (): Promise<Written> => {
+        changing("update");
         const checked = checks.key(key);
         const call = conditionalCall(context, options, entity);
         const outcome = await store.update(checked, { ...checks.changes(changes), increment: {} }, call);
@@ -92,6 +100,7 @@ export function makeEntityClient(
 
     increment: (key, amounts, options = {}) =>
       run("increment", options, one, async (): Promise<Written> => {
+        changing("increment");
         const checked = checks.key(key);
         const increment = checks.amounts(amounts);
         const outcome = await store.update(

@@ -43,6 +43,7 @@ export function checkEntity(draft: EntityDraft, path: readonly string[], issues:
     fields: read.fields,
     unique: draft.unique.map((fields) => [...fields]),
     expires: draft.expires,
+    appendOnly: draft.appendOnly,
     validation: read.plain ? "fields" : "schema",
     parse: parser(draft.schema),
   };

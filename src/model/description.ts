@@ -27,6 +27,8 @@ export interface EntityData {
   readonly unique: readonly (readonly string[])[];
   /** Date field at the top of the record: from that moment on the record is not there. Undefined: records stay. */
   readonly expires: string | undefined;
+  /** Records are inserted and deleted, never changed. */
+  readonly appendOnly: boolean;
   /**
    * `fields`: the schema says no more than `fields` do, so that a codec that checks each field's type may stand in for
    * `parse`. `schema`: it has defaults, refinements, transforms or unions, so that every record must pass `parse`.

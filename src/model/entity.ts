@@ -39,6 +39,12 @@ export interface EntitySpec<S, Key, F extends string> {
    * such an entity: whether a sum keeps what expired would differ from engine to engine.
    */
   readonly expires?: F;
+  /**
+   * Records are inserted and deleted, and never changed: whoever inserts a key gives it the same record each time.
+   * `put`, `update` and `increment` are refused. An engine that would have to look before it writes need not: on Cassandra
+   * an insert is then a plain write, and answers that it was applied also where the record was there. Default false.
+   */
+  readonly appendOnly?: boolean;
   /** Name of the table or collection, to adopt one that exists; the entity's name when left out. */
   readonly storedAs?: string;
 }
@@ -50,6 +56,7 @@ export interface EntityDraft {
   readonly key: readonly string[];
   readonly unique: readonly (readonly string[])[];
   readonly expires: string | undefined;
+  readonly appendOnly: boolean;
   readonly storedAs: string | undefined;
   readonly schema: unknown;
 }
@@ -81,6 +88,7 @@ export function entity<
     key: spec.key,
     unique: spec.unique ?? [],
     expires: spec.expires,
+    appendOnly: spec.appendOnly ?? false,
     storedAs: spec.storedAs,
     schema: spec.schema,
   };
