@@ -2,7 +2,7 @@ import type { Adapter, DesignItem, Store, StoreSession } from "../adapters/port/
 import type { Capability } from "../adapters/port/capability.js";
 import { CursorSigner } from "../internal/cursor.js";
 import { Deadline } from "../internal/deadline.js";
-import { KeyfoldError } from "../internal/errors.js";
+import { type Issue, KeyfoldError } from "../internal/errors.js";
 import type { ModelData } from "../model/description.js";
 import { type AnyModel, describe, isModel } from "../model/model.js";
 import type { CapabilityData } from "../plan/types.js";
@@ -74,6 +74,23 @@ export function checkArguments(caller: string, model: unknown, adapter: unknown)
       fix: 'Pass, for example, mongodb(client.db("shop")).',
     });
   }
+  checkExpires(describe(model), (adapter as Adapter).capability);
+}
+
+/** Refuses a model whose records end, where the engine would keep them for ever. */
+function checkExpires(model: ModelData, { engine, expires }: CapabilityData): void {
+  const issues = Object.values(model.entities)
+    .filter((entity) => entity.expires !== undefined && expires !== true)
+    .map(
+      ({ name }): Issue => ({
+        code: "expires-unsupported",
+        path: ["entities", name, "expires"],
+        message: `${engine}() does not let records expire, which ${name} asks for`,
+        fix: "Keep this entity on an engine that does, or take expires out of the model.",
+      }),
+    );
+  const [first] = issues;
+  if (first !== undefined) throw new KeyfoldError("MODEL_INVALID", `${first.message}.`, { fix: first.fix, issues });
 }
 
 /** What the sessions of one client have in common. */

@@ -36,6 +36,8 @@ export interface PlannedPattern {
 export interface CapabilityData {
   readonly engine: string;
   readonly serves: { readonly [kind: string]: readonly Consistency[] };
+  /** Whether records end at the moment that their entity's `expires` names. False: such a model is refused. */
+  readonly expires?: boolean;
 }
 
 /** A pattern that the engine cannot serve, and why; it stands in the plan in the pattern's place. */

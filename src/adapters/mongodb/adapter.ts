@@ -2,22 +2,12 @@ import { KeyfoldError } from "../../internal/errors.js";
 import type { ModelData } from "../../model/description.js";
 import { mongodbCapability } from "../../plan/mongodb/capability.js";
 import { planMongodb } from "../../plan/mongodb/plan.js";
-import type { MongoPlan } from "../../plan/mongodb/types.js";
-import type {
-  Adapter,
-  ApplyCall,
-  Call,
-  DesignState,
-  EntityStore,
-  PatternStore,
-  Store,
-  StoreSession,
-} from "../port/adapter.js";
+import type { Adapter, Store } from "../port/adapter.js";
 import type { MongoDB } from "../port/capability.js";
-import { isServed, noPattern } from "../port/unserved.js";
+import { modelStore, patternStores } from "../port/model-store.js";
 import { MongoDesign } from "./design.js";
 import type { DbLike } from "./driver.js";
-import { MongoEntityStore } from "./entity-store.js";
+import { MongoEntity, mongoEntityStore } from "./entity-store.js";
 import { MongoPatternStore } from "./pattern-store.js";
 import { Requests } from "./requests.js";
 import { MongoSession } from "./session.js";
@@ -47,59 +37,25 @@ export function mongodb(db: DbLike, options: MongoDBOptions = {}): Adapter<Mongo
   return {
     engine: "mongodb",
     capability: mongodbCapability,
-    bind: (model) => new MongoStore(db, model, options),
+    bind: (model) => mongoStore(db, model, options),
   };
 }
 
-class MongoStore implements Store {
-  readonly plan: MongoPlan;
-  readonly #requests: Requests;
-  readonly #design: MongoDesign;
-  readonly #entities = new Map<string, MongoEntityStore>();
-  readonly #patterns = new Map<string, MongoPatternStore>();
-
-  constructor(db: DbLike, model: ModelData, options: MongoDBOptions) {
-    this.plan = planMongodb(model);
-    this.#requests = new Requests(db, { deadlineMs: options.deadlineMs ?? 10_000 });
-    this.#design = new MongoDesign(this.#requests, db, this.plan);
-    for (const collection of Object.values(this.plan.collections)) {
-      this.#entities.set(collection.entity, new MongoEntityStore(this.#requests, collection));
-    }
-    for (const pattern of Object.values(this.plan.patterns)) {
-      if (isServed(pattern)) {
-        this.#patterns.set(
-          pattern.pattern,
-          new MongoPatternStore(this.#requests, pattern, this.#entities.get(pattern.entity)!),
-        );
-      }
-    }
-  }
-
-  entity(name: string): EntityStore {
-    const store = this.#entities.get(name);
-    if (store === undefined) throw new KeyfoldError("INPUT_INVALID", `The model has no entity ${name}.`);
-    return store;
-  }
-
-  pattern(name: string): PatternStore {
-    const store = this.#patterns.get(name);
-    if (store !== undefined) return store;
-    throw noPattern(this.plan.patterns[name], name);
-  }
-
-  inspect(call: Call): Promise<DesignState> {
-    return this.#design.inspect(call);
-  }
-
-  apply(call: ApplyCall): Promise<DesignState> {
-    return this.#design.apply(call);
-  }
-
-  session(token?: string): StoreSession {
-    return new MongoSession(token);
-  }
-
-  close(): Promise<void> {
-    return this.#requests.close();
-  }
+function mongoStore(db: DbLike, model: ModelData, options: MongoDBOptions): Store {
+  const plan = planMongodb(model);
+  const requests = new Requests(db, { deadlineMs: options.deadlineMs ?? 10_000 });
+  const entities = new Map(
+    Object.values(plan.collections).map((collection) => [collection.entity, new MongoEntity(requests, collection)]),
+  );
+  return modelStore({
+    plan,
+    design: new MongoDesign(requests, db, plan),
+    entities: new Map([...entities].map(([name, entity]) => [name, mongoEntityStore(requests, entity)])),
+    patterns: patternStores(
+      plan.patterns,
+      (pattern) => new MongoPatternStore(requests, pattern, entities.get(pattern.entity)!),
+    ),
+    session: (token) => new MongoSession(token),
+    close: () => requests.close(),
+  });
 }

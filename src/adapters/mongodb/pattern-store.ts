@@ -9,7 +9,7 @@ import type { Codec } from "./codec.js";
 import { readMember } from "./decode.js";
 import type { Doc } from "./driver.js";
 import { compileEncoder } from "./encode.js";
-import type { MongoEntityStore } from "./entity-store.js";
+import type { MongoEntity } from "./entity-store.js";
 import { readable, statisticsOf } from "./explain.js";
 import { firstBatch, isOpen } from "./reply.js";
 import type { Requests } from "./requests.js";
@@ -31,10 +31,10 @@ interface Compiled {
 export class MongoPatternStore implements PatternStore {
   readonly #requests: Requests;
   readonly #plan: MongoPatternPlan;
-  readonly #entity: MongoEntityStore;
+  readonly #entity: MongoEntity;
   #compiled: Compiled | undefined;
 
-  constructor(requests: Requests, plan: MongoPatternPlan, entity: MongoEntityStore) {
+  constructor(requests: Requests, plan: MongoPatternPlan, entity: MongoEntity) {
     this.#requests = requests;
     this.#plan = plan;
     this.#entity = entity;
@@ -82,7 +82,7 @@ export class MongoPatternStore implements PatternStore {
 
   async #compile(deadline: Deadline): Promise<Compiled> {
     const { values } = await this.#requests.deployment(deadline);
-    const codec = await this.#entity.codec(deadline);
+    const { codec } = await this.#entity.stored(deadline);
     this.#compiled ??= compilePlan(this.#plan, codec, values);
     return this.#compiled;
   }

@@ -3,21 +3,11 @@ import type { ModelData } from "../../model/description.js";
 import { linkOf, type RedisClient } from "../../patterns/redis/link.js";
 import { redisCapability } from "../../plan/redis/capability.js";
 import { planRedis } from "../../plan/redis/plan.js";
-import type { RedisPlan } from "../../plan/redis/types.js";
-import type {
-  Adapter,
-  ApplyCall,
-  Call,
-  DesignState,
-  EntityStore,
-  PatternStore,
-  Store,
-  StoreSession,
-} from "../port/adapter.js";
+import type { Adapter, Store } from "../port/adapter.js";
 import type { Redis } from "../port/capability.js";
-import { isServed, noPattern } from "../port/unserved.js";
+import { modelStore, patternStores } from "../port/model-store.js";
 import { RedisDesign } from "./design.js";
-import { RedisEntityStore } from "./entity-store.js";
+import { compileEntity, redisEntityStore } from "./entity-store.js";
 import { RedisPatternStore } from "./pattern-store.js";
 import { Requests } from "./requests.js";
 import { RedisSession } from "./session.js";
@@ -54,55 +44,24 @@ export function redis(client: RedisClient, options: RedisOptions = {}): Adapter<
   return {
     engine: "redis",
     capability: redisCapability,
-    bind: (model) => new RedisModelStore(new Requests(client, { prefix, deadlineMs }), model),
+    bind: (model) => redisStore(new Requests(client, { prefix, deadlineMs }), model),
   };
 }
 
-class RedisModelStore implements Store {
-  readonly plan: RedisPlan;
-  readonly #design: RedisDesign;
-  readonly #entities = new Map<string, RedisEntityStore>();
-  readonly #patterns = new Map<string, RedisPatternStore>();
-
-  constructor(requests: Requests, model: ModelData) {
-    this.plan = planRedis(model);
-    this.#design = new RedisDesign(requests, this.plan);
-    for (const entity of Object.values(this.plan.entities)) {
-      this.#entities.set(entity.entity, new RedisEntityStore(requests, entity));
-    }
-    for (const pattern of Object.values(this.plan.patterns)) {
-      if (isServed(pattern)) {
-        this.#patterns.set(
-          pattern.pattern,
-          new RedisPatternStore(requests, pattern, this.#entities.get(pattern.entity)!),
-        );
-      }
-    }
-  }
-
-  entity(name: string): EntityStore {
-    const store = this.#entities.get(name);
-    if (store === undefined) throw new KeyfoldError("INPUT_INVALID", `The model has no entity ${name}.`);
-    return store;
-  }
-
-  pattern(name: string): PatternStore {
-    const store = this.#patterns.get(name);
-    if (store !== undefined) return store;
-    throw noPattern(this.plan.patterns[name], name);
-  }
-
-  inspect(call: Call): Promise<DesignState> {
-    return this.#design.inspect(call);
-  }
-
-  apply(call: ApplyCall): Promise<DesignState> {
-    return this.#design.apply(call);
-  }
-
-  session(token?: string): StoreSession {
-    return new RedisSession(token);
-  }
-
-  async close(): Promise<void> {}
+function redisStore(requests: Requests, model: ModelData): Store {
+  const plan = planRedis(model);
+  const entities = new Map(
+    Object.values(plan.entities).map((entity) => [entity.entity, compileEntity(requests, entity)]),
+  );
+  return modelStore({
+    plan,
+    design: new RedisDesign(requests, plan),
+    entities: new Map([...entities].map(([name, entity]) => [name, redisEntityStore(entity)])),
+    patterns: patternStores(
+      plan.patterns,
+      (pattern) => new RedisPatternStore(requests, pattern, entities.get(pattern.entity)!),
+    ),
+    session: (token) => new RedisSession(token),
+    close: async () => {},
+  });
 }

@@ -2,9 +2,9 @@ import type { RedisPatternPlan } from "../../plan/redis/types.js";
 import type { Explanation, PageCall, PageData, PatternStore, RecordData } from "../port/adapter.js";
 import type { RequestInput } from "../port/template.js";
 import { compileArgs, type MakeArgs } from "./commands.js";
-import type { RedisEntityStore } from "./entity-store.js";
 import type { Requests } from "./requests.js";
 import { compileTop, type TopRows } from "./top-rows.js";
+import type { StoredEntity } from "./write.js";
 
 interface Asked {
   readonly command: string;
@@ -16,12 +16,12 @@ interface Asked {
 export class RedisPatternStore implements PatternStore {
   readonly #requests: Requests;
   readonly #plan: RedisPatternPlan;
-  readonly #entity: RedisEntityStore;
+  readonly #entity: StoredEntity;
   readonly #first: MakeArgs;
   readonly #next: MakeArgs;
   readonly #top: TopRows | undefined;
 
-  constructor(requests: Requests, plan: RedisPatternPlan, entity: RedisEntityStore) {
+  constructor(requests: Requests, plan: RedisPatternPlan, entity: StoredEntity) {
     this.#requests = requests;
     this.#plan = plan;
     this.#entity = entity;
@@ -58,7 +58,7 @@ export class RedisPatternStore implements PatternStore {
   #pageOf(reply: unknown, call: PageCall): PageData {
     if (this.#top !== undefined) return this.#top.page(reply as string[][], call.limit, call.after);
     const [end, ...texts] = reply as [string | null, ...string[]];
-    const { codec } = this.#entity.stored;
+    const { codec } = this.#entity;
     return { rows: texts.map((text) => codec.decode(text).record), next: end === null ? undefined : [end] };
   }
 
