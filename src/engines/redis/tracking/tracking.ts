@@ -198,8 +198,8 @@ export class Tracking {
     const target = this.#target(client);
     if (target === undefined) return;
     if (target.resp === 3) target.push(`>2\r\n${encodeBulk("invalidate")}${body}`);
-    else if (target !== client && target.channels.has(channel)) {
-      // RESP2 has no messages of its own kind: they come as those of a channel.
+    else if (client.tracking!.redirect !== 0 && target.channels.has(channel)) {
+      // RESP2 has no messages of its own kind: they come as those of a channel, also to who redirects to itself.
       target.push(`*3\r\n${encodeBulk("message")}${encodeBulk(channel)}${body}`);
     }
   }
