@@ -11,6 +11,7 @@ import {
   startServer,
   suiteOn,
 } from "../../../test/patterns/clients.js";
+import { hashTag } from "../redis/keys.js";
 import { type CacheEvent, type CacheOptions, cache, messagePack, text } from "./index.js";
 
 interface User {
@@ -243,9 +244,12 @@ describe.each(drivers)("caches over %s", (driver) => {
     expect((await plain.peek("1"))?.value).toBe("value\nof 1");
   });
 
-  it("keeps values in the process, and hears what others delete", async () => {
+  // Redis tracks keys for one server's connection; a Cluster and node-redis' Sentinel have none of their own.
+  const invalidations = singleServer ? (["pubsub", "tracking"] as const) : (["pubsub"] as const);
+
+  it.each(invalidations)("keeps values in the process, and hears by %s what others delete", async (invalidation) => {
     const prefix = freshName();
-    const options = { local: { max: 100, ttlMs: 60_000 }, tags: () => ["t"] };
+    const options = { local: { max: 100, ttlMs: 60_000, invalidation }, tags: () => ["t"] };
     const [here, there] = [users(options, prefix), users(options, prefix)];
     const localHits = () => here.cache.stats()["hit-local"];
     await expect
@@ -269,23 +273,61 @@ describe.each(drivers)("caches over %s", (driver) => {
     there.cache.close();
   });
 
-  it.runIf(singleServer)("empties its own level when messages may have been lost", async () => {
+  it.runIf(singleServer)("is told by Redis of keys that anyone changes, and of those that expire", async () => {
     const prefix = freshName();
-    const { cache: made, versions } = users({ local: { ttlMs: 60_000 } }, prefix);
-    await expect
-      .poll(async () => {
-        await made.get("1");
-        return made.stats()["hit-local"];
-      })
-      .toBeGreaterThan(3);
-    versions.set("1", 1);
-    on.proxy.cutAll();
-    const direct = await openClient(driver, on.server.url);
-    await rawCommand(direct, "DEL", `${prefix}:{1}:v`);
-    direct.close();
-    await expect.poll(async () => (await made.get("1"))?.version, { timeout: 5_000 }).toBe(1);
+    const ids = ["plain", "a,b", "{%}", ""];
+    const { cache: made, loads } = users({ local: { ttlMs: 60_000, invalidation: "tracking" } }, prefix);
+    for (const id of ids)
+      await expect
+        .poll(async () => {
+          const before = made.stats()["hit-local"];
+          await made.get(id);
+          return made.stats()["hit-local"] - before;
+        })
+        .toBe(1);
+    expect(loads).toHaveLength(4);
+    expect(made.stats().localEntries).toBe(4);
+    for (const id of ids) {
+      const key = `${prefix}:${hashTag(id)}:v`;
+      // One is deleted by somebody who knows nothing of caches, the others expire.
+      if (id === "a,b") await rawCommand(on, "DEL", key);
+      else await rawCommand(on, "PEXPIRE", key, "20");
+      await sleep(40);
+      await rawCommand(on, "EXISTS", key); // what has expired is deleted when it is looked at
+      await expect.poll(() => made.stats().localEntries).toBe(3 - ids.indexOf(id));
+    }
+    await made.get("plain");
+    expect(loads).toHaveLength(5);
     made.close();
   });
+
+  it.runIf(!singleServer && driver.startsWith("node-redis"))(
+    "refuses to track keys where there is nothing to track them with",
+    () => {
+      expect(() => users({ local: { invalidation: "tracking" } })).toThrow(/cannot track/);
+    },
+  );
+
+  it.runIf(singleServer).each(invalidations)(
+    "empties its own level when %s may have lost something",
+    async (invalidation) => {
+      const prefix = freshName();
+      const { cache: made, versions } = users({ local: { ttlMs: 60_000, invalidation } }, prefix);
+      await expect
+        .poll(async () => {
+          await made.get("1");
+          return made.stats()["hit-local"];
+        })
+        .toBeGreaterThan(3);
+      versions.set("1", 1);
+      on.proxy.cutAll();
+      const direct = await openClient(driver, on.server.url);
+      await rawCommand(direct, "DEL", `${prefix}:{1}:v`);
+      direct.close();
+      await expect.poll(async () => (await made.get("1"))?.version, { timeout: 5_000 }).toBe(1);
+      made.close();
+    },
+  );
 
   it.runIf(singleServer)(
     "answers within its deadline while Redis does not, and at once when the breaker is open",

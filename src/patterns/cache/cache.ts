@@ -6,7 +6,7 @@ import { InvalidationBus } from "./bus.js";
 import type { Entry } from "./entry.js";
 import { CacheCounter, type CacheStats } from "./events.js";
 import { Loads, type Outcome, type Published, StoreDown } from "./loads.js";
-import { LocalLevel, type LocalOptions } from "./local-level.js";
+import { type Changed, LocalLevel, type LocalOptions } from "./local-level.js";
 import { Reader } from "./reader.js";
 import { json, type Serializer } from "./serializer.js";
 import { groupBySlot, Tags } from "./tags.js";
@@ -36,7 +36,7 @@ export interface CacheOptions<V> extends StoreOptions {
   readonly loadTimeoutMs?: number;
   /** A process that dies while it loads is replaced after this time. Default 2,000 ms. */
   readonly leaseMs?: number;
-  /** Also keep values in this process; other processes are told of deletions. Default: no. */
+  /** Also keep values in this process, which hears of what others change. Default: no. */
   readonly local?: LocalOptions;
   /** Default: JSON. */
   readonly serializer?: Serializer<V>;
@@ -101,7 +101,7 @@ export class Cache<V> {
     );
     if (options.local !== undefined) {
       this.#local = new LocalLevel(options.local);
-      this.#bus = new InvalidationBus(this.#store, prefix, this.#local);
+      this.#bus = new InvalidationBus(this.#store, prefix, this.#local, options.local.invalidation === "tracking");
     }
   }
 
@@ -139,18 +139,13 @@ export class Cache<V> {
 
   /** Stores a value that the caller knows to be the newest. */
   async set(id: string, value: V): Promise<void> {
-    this.#local?.delete(id);
-    await this.#loads.store(id, this.#keys(id), value);
-    await this.#tell({ ids: [id] });
+    await this.#change({ ids: [id] }, () => this.#loads.store(id, this.#keys(id), value));
   }
 
   /** Loads an id anew, whatever is cached. */
   async refresh(id: string): Promise<V> {
     const since = this.#loads.begin();
-    this.#local?.delete(id);
-    const value = await this.#miss(id, since, "?");
-    await this.#tell({ ids: [id] });
-    return value;
+    return this.#change({ ids: [id] }, () => this.#miss(id, since, "?"));
   }
 
   /**
@@ -159,15 +154,15 @@ export class Cache<V> {
    */
   async delete(...ids: string[]): Promise<void> {
     if (ids.length === 0) return;
-    for (const id of ids) this.#local?.delete(id);
     const groups = this.#store.link.cluster ? groupBySlot(ids, (id) => this.#reader.key(id)) : [ids];
-    await Promise.all(
-      groups.map((group) => {
-        const keys = group.flatMap((id) => this.#keys(id));
-        return this.#store.command(keys[0], "DEL", keys, true);
-      }),
+    await this.#change({ ids }, () =>
+      Promise.all(
+        groups.map((group) => {
+          const keys = group.flatMap((id) => this.#keys(id));
+          return this.#store.command(keys[0], "DEL", keys, true);
+        }),
+      ),
     );
-    await this.#tell({ ids });
   }
 
   /** Deletes all entries with one of these tags, with the promise of {@link delete}. */
@@ -175,9 +170,7 @@ export class Cache<V> {
     if (!this.#tagged)
       throw new KeyfoldError("INPUT_INVALID", "This cache has no tags.", { fix: "Give it the option tags." });
     if (tags.length === 0) return;
-    this.#local?.deleteByTag(tags);
-    await this.#tags.bump(tags);
-    await this.#tell({ tags });
+    await this.#change({ tags }, () => this.#tags.bump(tags));
   }
 
   /** How often it hit, missed, loaded, and so on. */
@@ -196,10 +189,13 @@ export class Cache<V> {
     return [key, `${key.slice(0, -1)}l`];
   }
 
-  async #tell(message: { readonly ids?: readonly string[]; readonly tags?: readonly string[] }): Promise<void> {
-    if (this.#bus === undefined) return;
-    for (const id of message.ids ?? []) this.#local!.delete(id);
-    await this.#bus.tell(message);
+  /** Changes what is stored; this process' level forgets it before and, for reads that came between, after. */
+  async #change<T>(changed: Changed, write: () => Promise<T>): Promise<T> {
+    this.#local?.forget(changed);
+    const result = await write();
+    this.#local?.forget(changed);
+    await this.#bus?.tell(changed);
+    return result;
   }
 
   /** Milliseconds before its end at which this caller, by chance, takes a value for stale. */

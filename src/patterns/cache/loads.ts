@@ -1,4 +1,3 @@
-import { Deadline } from "../../internal/deadline.js";
 import { KeyfoldError } from "../../internal/errors.js";
 import { fullJitterMs } from "../../internal/retry.js";
 import { type RedisStore, uniqueId } from "../redis/store.js";
@@ -148,14 +147,25 @@ export class Loads<V> {
     const { load, loadTimeoutMs } = this.#settings;
     const begun = this.begin();
     const from = performance.now();
-    using deadline = new Deadline({ deadlineMs: loadTimeoutMs });
+    const controller = new AbortController();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        const message = `Loading "${id}" took longer than ${loadTimeoutMs} ms.`;
+        const error = new KeyfoldError("DEADLINE_EXCEEDED", message, { fix: "Raise loadTimeoutMs.", data: { id } });
+        controller.abort(error);
+        reject(error);
+      }, loadTimeoutMs);
+    });
     try {
-      const value = await deadline.run((signal) => Promise.resolve(load(id, { signal })));
+      const value = await Promise.race([load(id, { signal: controller.signal }), late]);
       this.#counter.count("load", id, { loadMs: performance.now() - from });
       return { value, begun };
     } catch (error) {
       this.#counter.count("load-failed", id, { error });
       throw error;
+    } finally {
+      clearTimeout(timer);
     }
   }
 

@@ -4,6 +4,18 @@ export interface LocalOptions {
   readonly max?: number;
   /** An entry is served from this process for at most this long. Default 5,000 ms. */
   readonly ttlMs?: number;
+  /**
+   * How it hears of what changed elsewhere. `pubsub`: caches tell each other. `tracking`: Redis tells of each key that
+   * anyone changes, and of those that expire or are evicted; on one server or ioredis' Sentinel, not on a Cluster.
+   * Default `pubsub`.
+   */
+  readonly invalidation?: "pubsub" | "tracking";
+}
+
+/** What was changed or deleted. */
+export interface Changed {
+  readonly ids?: readonly string[];
+  readonly tags?: readonly string[];
 }
 
 interface Node<V> {
@@ -105,13 +117,13 @@ export class LocalLevel<V> {
     this.#nodes.set(id, node);
   }
 
-  delete(id: string): void {
-    this.#counters[counterOf(id)]!++;
-    const node = this.#nodes.get(id);
-    if (node !== undefined) this.#remove(node);
-  }
-
-  deleteByTag(tags: readonly string[]): void {
+  forget({ ids = [], tags = [] }: Changed): void {
+    for (const id of ids) {
+      this.#counters[counterOf(id)]!++;
+      const node = this.#nodes.get(id);
+      if (node !== undefined) this.#remove(node);
+    }
+    if (tags.length === 0) return;
     this.#all++;
     for (const node of this.#nodes.values()) if (node.tags.some((tag) => tags.includes(tag))) this.#remove(node);
   }

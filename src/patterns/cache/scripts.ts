@@ -60,12 +60,15 @@ redis.call('SET',k,string.format('%.0f',v),'PX',ARGV[2])
 end
 return 1`);
 
-/** KEYS: tags. ARGV: the clock before loading, TTL. A tag without a version gets the clock's. Reply: the versions. */
+/**
+ * KEYS: tags. ARGV: the clock before loading, TTL. A tag without a version gets the clock's. Lives are prolonged rarely:
+ * to whoever tracks keys each time is a change. Reply: the versions.
+ */
 export const touchTagsScript = script(`local out={}
 for i,k in ipairs(KEYS) do
 local v=redis.call('GET',k)
-if not v then v=ARGV[1] redis.call('SET',k,v,'PX',ARGV[2])
-elseif redis.call('PTTL',k)<tonumber(ARGV[2]) then redis.call('PEXPIRE',k,ARGV[2]) end
+if not v then v=ARGV[1] redis.call('SET',k,v,'PX',ARGV[2]*2)
+elseif redis.call('PTTL',k)<tonumber(ARGV[2]) then redis.call('PEXPIRE',k,ARGV[2]*2) end
 out[i]=v
 end
 return out`);

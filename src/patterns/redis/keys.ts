@@ -12,6 +12,12 @@ export function hashTag(subject: string): string {
   return `{${/[%}]/.test(subject) || subject === "" ? `%${encodeURIComponent(subject)}` : subject}}`;
 }
 
+/** The subject of a key, from the text between its braces. */
+export function subjectOf(key: string): string {
+  const tag = key.slice(key.indexOf("{") + 1, key.lastIndexOf("}"));
+  return tag.startsWith("%") ? decodeURIComponent(tag.slice(1)) : tag;
+}
+
 /** Checks the name that all keys of a pattern begin with. */
 export function checkPrefix(prefix: string, option = "prefix"): string {
   if (typeof prefix === "string" && prefix !== "" && !/[{}]/.test(prefix)) return prefix;

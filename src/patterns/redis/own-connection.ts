@@ -2,10 +2,16 @@ import { notSent } from "./errors.js";
 import { slotOf } from "./keys.js";
 import type { EmittingClient, Link, RedisArgument } from "./link.js";
 
-/** The three ways to subscribe, by the command's name. */
-export type SubscribeKind = "subscribe" | "psubscribe" | "ssubscribe";
+/**
+ * The three ways to subscribe, by the command's name; and `track`: to the keys that begin with a text, as they change,
+ * expire or are evicted.
+ */
+export type SubscribeKind = "subscribe" | "psubscribe" | "ssubscribe" | "track";
 
-/** What a subscription hears. `subscribed`: the channel or pattern as it was asked for. */
+/**
+ * What a subscription hears. `subscribed`: the channel, pattern or text as it was asked for; `channel`: for `track` the
+ * key, "" for all of them.
+ */
 export type OnMessage = (kind: SubscribeKind, subscribed: string, channel: string, message: string) => void;
 
 /**
@@ -62,6 +68,25 @@ function pick<T>(nodes: readonly T[], addressOf: (node: T) => string, address: s
   return node;
 }
 
+/** The channel by which a connection that speaks RESP2 is told of keys. */
+const INVALIDATE = "__redis__:invalidate";
+
+/**
+ * Has the server tell a connection of every key that begins with `prefix`. Over RESP2, which every driver and version
+ * can speak, such news are redirected to a connection that subscribes; here to the one that asks.
+ *
+ * @see https://redis.io/docs/latest/develop/reference/client-side-caching/
+ */
+async function track(send: OwnConnection["send"], prefix: string): Promise<void> {
+  const id = String(await send("CLIENT", ["ID"]));
+  await send("CLIENT", ["TRACKING", "ON", "REDIRECT", id, "BCAST", "PREFIX", prefix]);
+}
+
+/** Hands on the keys that changed; null are all. */
+function tellKeys(onMessage: OnMessage, prefix: string, keys: readonly unknown[] | null): void {
+  for (const key of keys ?? [""]) onMessage("track", prefix, String(key), "");
+}
+
 /** Calls its listeners once. */
 class Ending {
   #over = false;
@@ -91,6 +116,7 @@ async function ownIoredis(client: EmittingClient, onMessage: OnMessage): Promise
     commandTimeout: undefined,
     socketTimeout: undefined,
     readOnly: false,
+    protocol: 2,
   });
   const ending = new Ending();
   copy.on("error", () => {});
@@ -102,26 +128,38 @@ async function ownIoredis(client: EmittingClient, onMessage: OnMessage): Promise
     onMessage("psubscribe", pattern, channel, message),
   );
   await copy["connect"]();
+  const send: OwnConnection["send"] = (command, args) => copy["call"](command, args);
   return {
-    send: (command, args) => copy["call"](command, args),
-    // ioredis 5 leaves a promise open when a sharded channel lies elsewhere, and only emits "moved".
-    subscribe: (kind, channel) =>
-      Promise.race([
+    send,
+    async subscribe(kind, channel) {
+      if (kind === "track") {
+        await track(send, channel);
+        copy.on("messageBuffer", (_: Buffer, keys: Buffer[] | null) => tellKeys(onMessage, channel, keys));
+        return copy["subscribe"](INVALIDATE);
+      }
+      // ioredis 5 leaves a promise open when a sharded channel lies elsewhere, and only emits "moved".
+      return Promise.race([
         copy[kind](channel),
         new Promise((_, reject) => copy.on("moved", () => reject(new Error("The channel lies on another node.")))),
-      ]),
+      ]);
+    },
     unsubscribe: (kind, channel) => copy[kind.replace("sub", "unsub")](channel),
     onEnd: (listener) => ending.add(listener),
     close: () => copy["disconnect"](),
   };
 }
 
-const methods = { subscribe: "subscribe", psubscribe: "pSubscribe", ssubscribe: "sSubscribe" } as const;
+const methods = { subscribe: "subscribe", psubscribe: "pSubscribe", ssubscribe: "sSubscribe", track: "" } as const;
 
 function nodeRedisSubscriptions(client: EmittingClient, onMessage: OnMessage) {
   return {
-    subscribe: (kind: SubscribeKind, channel: string): Promise<unknown> =>
-      client[methods[kind]](channel, (message: string, from: string) => onMessage(kind, channel, from, message)),
+    async subscribe(kind: SubscribeKind, channel: string): Promise<unknown> {
+      if (kind === "track") {
+        await track((command, args) => client["sendCommand"]([command, ...args]), channel);
+        return client["subscribe"](INVALIDATE, (keys: string[] | null) => tellKeys(onMessage, channel, keys));
+      }
+      return client[methods[kind]](channel, (message: string, from: string) => onMessage(kind, channel, from, message));
+    },
     unsubscribe: (kind: SubscribeKind, channel: string): Promise<unknown> =>
       client[methods[kind].replace(/s(?=ubscribe)/i, (s) => (s === "s" ? "uns" : "Uns"))](channel),
   };
@@ -129,7 +167,12 @@ function nodeRedisSubscriptions(client: EmittingClient, onMessage: OnMessage) {
 
 async function ownNodeRedis(client: EmittingClient, onMessage: OnMessage): Promise<OwnConnection> {
   const socket = { ...client["options"]?.socket, reconnectStrategy: false };
-  const copy: EmittingClient = client["duplicate"]({ socket, disableOfflineQueue: false });
+  const copy: EmittingClient = client["duplicate"]({
+    socket,
+    disableOfflineQueue: false,
+    // What needs RESP3 is refused without it.
+    ...{ RESP: 2, clientSideCache: undefined, emitInvalidate: undefined, maintNotifications: "disabled" },
+  });
   const ending = new Ending();
   copy.on("error", ending.end);
   copy.on("end", ending.end);
