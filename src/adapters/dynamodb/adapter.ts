@@ -1,5 +1,6 @@
 import { KeyfoldError } from "../../internal/errors.js";
 import type { ModelData } from "../../model/description.js";
+import type { ClientLike } from "../../patterns/dynamodb/driver.js";
 import { dynamodbCapability } from "../../plan/dynamodb/capability.js";
 import { planDynamodb } from "../../plan/dynamodb/plan.js";
 import type { DynamoPatternPlan } from "../../plan/dynamodb/types.js";
@@ -9,7 +10,6 @@ import { modelStore, patternStores } from "../port/model-store.js";
 import { Buckets } from "./buckets.js";
 import { compileCodec } from "./codec.js";
 import { DynamoDesign } from "./design.js";
-import type { ClientLike } from "./driver.js";
 import { dynamoEntityStore } from "./entity-store.js";
 import { foldPattern } from "./fold.js";
 import { patternStore } from "./pattern-store.js";

@@ -1,6 +1,6 @@
 import { KeyfoldError } from "../../internal/errors.js";
 import type { Field, Fields } from "../../model/field.js";
-import type { AttributeValue } from "./driver.js";
+import type { AttributeValue } from "../../patterns/dynamodb/driver.js";
 
 /** Values of fields ↔ attribute values. Numbers are exact: what DynamoDB cannot hold is refused, never rounded. */
 export type Encode = (value: unknown) => AttributeValue;

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { Deadline } from "../../internal/deadline.js";
+import type { Item } from "../../patterns/dynamodb/driver.js";
 import { END, joinKey } from "../../plan/dynamodb/key-encoding.js";
 import { AMOUNT, PARTITION, SORT } from "../../plan/dynamodb/names.js";
-import type { Item } from "./driver.js";
 import { bucketComponent } from "./keys.js";
 import type { Requests } from "./requests.js";
 

@@ -1,6 +1,7 @@
 import { KeyfoldError } from "../../internal/errors.js";
 import { bucketOf } from "../../model/bucket.js";
 import type { Fields } from "../../model/field.js";
+import type { AttributeValue, Item } from "../../patterns/dynamodb/driver.js";
 import {
   AMOUNT,
   attributeOf,
@@ -17,7 +18,6 @@ import type { DynamoEntity, DynamoEntry } from "../../plan/dynamodb/types.js";
 import type { RecordData } from "../port/adapter.js";
 import { compileConditions, compilePath } from "../port/conditions.js";
 import { compileDecoder, compileEncoder, type Encode, Misfit, misfit } from "./attribute-values.js";
-import type { AttributeValue, Item } from "./driver.js";
 import { compileIdentity, compileKey, type Key } from "./keys.js";
 
 /** A stored home item, read. */

@@ -1,8 +1,8 @@
 import type { Deadline } from "../../internal/deadline.js";
+import type { Item } from "../../patterns/dynamodb/driver.js";
 import { joinKey, splitKey } from "../../plan/dynamodb/key-encoding.js";
 import { PARTITION, SORT } from "../../plan/dynamodb/names.js";
 import type { DynamoPlan } from "../../plan/dynamodb/types.js";
-import type { Item } from "./driver.js";
 import { queryAll } from "./query.js";
 import type { Requests } from "./requests.js";
 

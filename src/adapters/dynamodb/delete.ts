@@ -1,9 +1,9 @@
 import type { Deadline } from "../../internal/deadline.js";
 import type { KeyfoldError } from "../../internal/errors.js";
+import type { Doc } from "../../patterns/dynamodb/driver.js";
 import type { ConditionalCall, RecordData } from "../port/adapter.js";
 import { failed, MAX_RACES, notApplied, raced, unknown, type WriteOutcome } from "../port/outcome.js";
 import type { StoredItem } from "./codec.js";
-import type { Doc } from "./driver.js";
 import { Placeholders } from "./expressions.js";
 import { demands, sameVersion } from "./modify.js";
 import type { WriteReply } from "./requests.js";

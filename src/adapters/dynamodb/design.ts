@@ -1,10 +1,10 @@
 import type { Deadline } from "../../internal/deadline.js";
 import { KeyfoldError } from "../../internal/errors.js";
+import type { Doc } from "../../patterns/dynamodb/driver.js";
 import { indexDefinition, tableDefinition } from "../../plan/dynamodb/create-table.js";
 import type { DynamoIndex, DynamoPlan } from "../../plan/dynamodb/types.js";
 import type { ApplyCall, Call, DesignItem, DesignState } from "../port/adapter.js";
 import { type Place, PlacesState, placesOf } from "./contents.js";
-import type { Doc } from "./driver.js";
 import { fillPlaces } from "./fill.js";
 import type { Requests } from "./requests.js";
 import type { StoredEntity } from "./write.js";

@@ -1,8 +1,8 @@
 import type { Condition } from "../../model/description.js";
 import type { Field, Fields } from "../../model/field.js";
 import { fieldAt } from "../../model/field.js";
+import type { AttributeValue, Doc } from "../../patterns/dynamodb/driver.js";
 import { compileEncoder } from "./attribute-values.js";
-import type { AttributeValue, Doc } from "./driver.js";
 
 /** Collects the names and values of a request's expressions; every name is a placeholder, so that no word is reserved. */
 export class Placeholders {

@@ -1,12 +1,12 @@
 import type { Deadline } from "../../internal/deadline.js";
 import { KeyfoldError } from "../../internal/errors.js";
 import { fullJitterMs } from "../../internal/retry.js";
+import type { Doc, Item } from "../../patterns/dynamodb/driver.js";
 import { ENTITY, PLACE } from "../../plan/dynamodb/names.js";
 import type { ApplyCall } from "../port/adapter.js";
 import { MAX_RACES } from "../port/outcome.js";
 import type { Derived, StoredItem } from "./codec.js";
 import type { Filled, Place, PlacesState } from "./contents.js";
-import type { Doc, Item } from "./driver.js";
 import { Placeholders } from "./expressions.js";
 import { sameVersion } from "./modify.js";
 import type { Requests } from "./requests.js";

@@ -1,10 +1,10 @@
 import type { Deadline } from "../../internal/deadline.js";
 import { bucketEnd } from "../../model/bucket.js";
+import type { Item } from "../../patterns/dynamodb/driver.js";
+import { conditionFailed } from "../../patterns/dynamodb/errors.js";
 import { PARTITION, SORT } from "../../plan/dynamodb/names.js";
 import type { FoldCall, FoldedBucket } from "../port/adapter.js";
 import { bucketsKey, EPOCH, isLeased, leasesOf, STATE, SUMS, stateKey, sumsKey } from "./buckets.js";
-import type { Item } from "./driver.js";
-import { conditionFailed } from "./errors.js";
 import type { Requests } from "./requests.js";
 import type { ListedBucket, Sums, Totals } from "./top.js";
 

@@ -1,13 +1,13 @@
 import type { Deadline } from "../../internal/deadline.js";
 import { KeyfoldError } from "../../internal/errors.js";
+import { type BatchWrite, writeBatches } from "../../patterns/dynamodb/batches.js";
+import type { Doc, Item } from "../../patterns/dynamodb/driver.js";
+import { cancellationOf, failureOf } from "../../patterns/dynamodb/errors.js";
 import type { RecordData, WriteCall } from "../port/adapter.js";
 import { failed, unknown, type WriteOutcome } from "../port/outcome.js";
-import { type BatchWrite, writeBatches } from "./batches.js";
 import type { Derived } from "./codec.js";
-import type { Doc, Item } from "./driver.js";
-import { cancellationOf, failureOf } from "./errors.js";
 import { compareStored, homeItem, insertOne } from "./insert.js";
-import { readItems } from "./read-records.js";
+import { readItems, storedForm } from "./read-records.js";
 import { besides, putBeside, TRANSACTION_ITEMS, transact } from "./transaction.js";
 import { ABSENT, runWrite, type StoredEntity, type Write } from "./write.js";
 
@@ -89,7 +89,7 @@ async function insertInBatches(
   }
   const version = requests.nextVersion();
   const applied: WriteOutcome = { kind: "applied", version };
-  const writes: BatchWrite[] = [];
+  const writes: BatchWrite<Item>[] = [];
   const sent: number[] = [];
   for (const position of positions) {
     const { pk, sk } = codec.key(recordAt(position));
@@ -105,7 +105,7 @@ async function insertInBatches(
       outcomes[position] = failed(failureOf(error).error);
     }
   }
-  const left = await writeBatches(writes, requests, write.attempts);
+  const left = await writeBatches(writes, storedForm, requests, write.attempts);
   for (const position of sent) outcomes[position] = applied;
   for (const { position: index, reason, sent: mayHaveRun, error } of left) {
     const position = sent[index] as number;

@@ -1,12 +1,12 @@
 import type { Deadline } from "../../internal/deadline.js";
+import type { Item } from "../../patterns/dynamodb/driver.js";
+import { conditionFailed } from "../../patterns/dynamodb/errors.js";
+import { checkSize, itemSize } from "../../patterns/dynamodb/item-size.js";
 import { ENTITY } from "../../plan/dynamodb/names.js";
 import type { RecordData, WriteCall } from "../port/adapter.js";
 import { failed, MAX_RACES, raced, unknown, type WriteOutcome } from "../port/outcome.js";
 import { sameRecord } from "../port/same-record.js";
 import type { StoredItem } from "./codec.js";
-import type { Item } from "./driver.js";
-import { conditionFailed } from "./errors.js";
-import { checkSize } from "./item-size.js";
 import { besides, blockers, putBeside, transact } from "./transaction.js";
 import {
   ABSENT,
@@ -25,7 +25,7 @@ export function homeItem(record: RecordData, version: number, id: string, { code
   for (const [attribute, value] of Object.entries(codec.entries(record)))
     if (value !== undefined) item[attribute] = value;
   Object.assign(item, bookkeeping(version, id));
-  checkSize(item, codec.entity.entity);
+  checkSize(itemSize(item), codec.entity.entity);
   return item;
 }
 

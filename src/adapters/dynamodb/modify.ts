@@ -2,15 +2,15 @@ import type { Deadline } from "../../internal/deadline.js";
 import { KeyfoldError } from "../../internal/errors.js";
 import { fullJitterMs } from "../../internal/retry.js";
 import type { Field } from "../../model/field.js";
+import type { AttributeValue, Doc, Item } from "../../patterns/dynamodb/driver.js";
+import { conditionFailed } from "../../patterns/dynamodb/errors.js";
+import { checkSize, itemSize } from "../../patterns/dynamodb/item-size.js";
 import { ENTITY, PARTITION, VERSION, WRITES } from "../../plan/dynamodb/names.js";
 import type { Changes, ConditionalCall, RecordData } from "../port/adapter.js";
 import { scaledInteger, scaledText } from "../port/conditions.js";
 import { failed, MAX_RACES, notApplied, raced, unknown, type WriteOutcome } from "../port/outcome.js";
 import type { Derived, StoredItem } from "./codec.js";
-import type { AttributeValue, Doc, Item } from "./driver.js";
-import { conditionFailed } from "./errors.js";
 import { conditionExpressions, Placeholders } from "./expressions.js";
-import { checkSize } from "./item-size.js";
 import type { WriteReply } from "./requests.js";
 import { besides, blockers, deleteBeside, putBeside, transact } from "./transaction.js";
 import {
@@ -35,7 +35,7 @@ export async function putOne(
   const { entity: stored } = codec;
   const conditional = call.ifVersion !== undefined || (call.if?.length ?? 0) > 0;
   const attributes = codec.attributes(record);
-  checkSize(attributes, stored.entity);
+  checkSize(itemSize(attributes), stored.entity);
   const set: Record<string, AttributeValue> = { [ENTITY]: { S: stored.entity } };
   const remove: string[] = [];
   for (const { attribute } of stored.attributes) {
@@ -71,7 +71,7 @@ export async function updateOne(
   for (const [name, value] of Object.entries(changes.set)) {
     if (value !== undefined) set[codec.attribute(name)] = codec.encoder(name)(value);
   }
-  checkSize(set, codec.entity.entity);
+  checkSize(itemSize(set), codec.entity.entity);
   const remove = changes.unset.map((name) => codec.attribute(name));
   const add = Object.entries(changes.increment).filter(([, amount]) => amount !== undefined);
   const touched = [...Object.keys(changes.set), ...changes.unset, ...Object.keys(changes.increment)];
@@ -237,7 +237,7 @@ async function modifySeen(
       return notApplied("version", stored?.version);
 
     const change = changeOf(stored);
-    checkSize(codec.attributes(change.record), codec.entity.entity);
+    checkSize(itemSize(codec.attributes(change.record)), codec.entity.entity);
     const before = stored === undefined ? [] : codec.derive(stored.record);
     const after = codec.derive(change.record);
     const entries = codec.entries(change.record);

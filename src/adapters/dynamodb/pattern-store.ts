@@ -1,4 +1,5 @@
 import type { PatternData, TopPattern } from "../../model/description.js";
+import type { Doc, Item } from "../../patterns/dynamodb/driver.js";
 import { ENTITY } from "../../plan/dynamodb/names.js";
 import type {
   DynamoListPlan,
@@ -10,7 +11,6 @@ import type {
 } from "../../plan/dynamodb/types.js";
 import type { Explanation, PageCall, PageData, PatternStore, Position, RecordData } from "../port/adapter.js";
 import type { Codec } from "./codec.js";
-import type { Doc, Item } from "./driver.js";
 import { decodeSortKey } from "./keys.js";
 import { compileQuery, type MakeQuery, queryPage } from "./query.js";
 import type { Requests } from "./requests.js";

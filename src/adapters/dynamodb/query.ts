@@ -1,11 +1,11 @@
 import type { Deadline } from "../../internal/deadline.js";
 import { bucketStart } from "../../model/bucket.js";
 import type { Fields } from "../../model/field.js";
+import type { Doc, Item } from "../../patterns/dynamodb/driver.js";
 import { PARTITION, SORT } from "../../plan/dynamodb/names.js";
 import type { DynamoQuery } from "../../plan/dynamodb/types.js";
 import type { PageCall, RecordData } from "../port/adapter.js";
 import { compareText } from "../port/conditions.js";
-import type { Doc, Item } from "./driver.js";
 import { conditionExpressions, Placeholders } from "./expressions.js";
 import { compileAsked } from "./keys.js";
 import { isConsistent } from "./read-records.js";

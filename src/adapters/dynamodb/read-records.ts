@@ -1,10 +1,12 @@
 import type { Deadline } from "../../internal/deadline.js";
 import { KeyfoldError } from "../../internal/errors.js";
 import type { Consistency } from "../../model/consistency.js";
+import type { Leftover } from "../../patterns/dynamodb/batch-run.js";
+import { type ItemForm, readBatches } from "../../patterns/dynamodb/batches.js";
+import type { Item } from "../../patterns/dynamodb/driver.js";
+import { itemSize } from "../../patterns/dynamodb/item-size.js";
 import { PARTITION, SORT } from "../../plan/dynamodb/names.js";
 import type { ReadCall, RecordData, Versioned } from "../port/adapter.js";
-import { type Leftover, readBatches } from "./batches.js";
-import type { Item } from "./driver.js";
 import type { StoredEntity } from "./write.js";
 
 /** Whether a level asks for a strongly consistent read: every level but `eventual`, since DynamoDB has no other bound. */
@@ -16,6 +18,9 @@ export function isConsistent(level: Consistency): boolean {
 export function keyOfItem(item: Item): string {
   return `${item[PARTITION]?.S}\0${item[SORT]?.S}`;
 }
+
+/** Items of keyfold's table in a batch. */
+export const storedForm: ItemForm<Item> = { size: itemSize, key: keyOfItem };
 
 /** Reads records by their keys; one answer for each, in order. */
 export async function readMany(
@@ -67,8 +72,9 @@ export async function readItems(
   const found = new Map<string, Item>();
   const left = await readBatches(
     [...distinct.values()],
-    consistent,
+    { consistent },
     (item) => found.set(keyOfItem(item), item),
+    storedForm,
     requests,
     deadline,
   );

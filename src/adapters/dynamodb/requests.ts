@@ -1,11 +1,11 @@
 import { type Clock, systemClock } from "../../internal/clock.js";
 import { Deadline } from "../../internal/deadline.js";
-import { type RequestEvent, requestsWatched, traceRequest } from "../../internal/diagnostics.js";
 import type { KeyfoldError } from "../../internal/errors.js";
 import { RetryBudget, type RetryVerdict, retry } from "../../internal/retry.js";
+import { type ClientLike, type Doc, type Operation, sendOperation } from "../../patterns/dynamodb/driver.js";
+import { cancellationOf, conditionFailed, type Failure, failureOf } from "../../patterns/dynamodb/errors.js";
+import { tracedAttempt } from "../../patterns/dynamodb/traced.js";
 import type { Call } from "../port/adapter.js";
-import { type ClientLike, type Doc, type Operation, sendOperation } from "./driver.js";
-import { cancellationOf, conditionFailed, type Failure, failureOf } from "./errors.js";
 
 /**
  * What a write came to. `refused`: the server answered that a condition did not hold, and `thrown` says which.
@@ -115,26 +115,9 @@ export class Requests {
     deadline: Deadline,
     batch: number | undefined,
   ): Promise<Doc> {
-    const work = () => deadline.run((signal) => sendOperation(this.#client, operation, input, signal));
-    if (!requestsWatched()) return work();
-    const event: RequestEvent = {
-      "db.system.name": "dynamodb",
-      "db.namespace": "",
-      "db.collection.name": this.table,
-      "db.operation.name": operation,
-      "keyfold.attempt": attempt,
-      ...(batch === undefined ? {} : { "db.operation.batch.size": batch }),
-    };
-    return traceRequest(event, async () => {
-      try {
-        return await work();
-      } catch (thrown) {
-        event["error.type"] = failureOf(thrown).error.code;
-        const name = (thrown as { readonly name?: unknown } | undefined)?.name;
-        if (typeof name === "string") event["db.response.status_code"] = name;
-        throw thrown;
-      }
-    });
+    return tracedAttempt({ table: this.table, operation, attempt, batch }, () =>
+      deadline.run((signal) => sendOperation(this.#client, operation, input, signal)),
+    );
   }
 }
 

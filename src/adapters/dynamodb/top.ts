@@ -3,6 +3,7 @@ import { KeyfoldError } from "../../internal/errors.js";
 import { bucketOf, bucketStart } from "../../model/bucket.js";
 import type { TopPattern } from "../../model/description.js";
 import type { Field } from "../../model/field.js";
+import type { Item } from "../../patterns/dynamodb/driver.js";
 import {
   decodeComponent,
   END,
@@ -17,7 +18,6 @@ import type { PageCall, RecordData } from "../port/adapter.js";
 import { compareValues, scaledInteger, scaledText } from "../port/conditions.js";
 import { compileDecoder } from "./attribute-values.js";
 import { bucketBounds, bucketsKey, EPOCH, STATE, SUMS } from "./buckets.js";
-import type { Item } from "./driver.js";
 import { queryAll } from "./query.js";
 import { isConsistent } from "./read-records.js";
 import type { Requests } from "./requests.js";

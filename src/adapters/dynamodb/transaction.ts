@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import type { Deadline } from "../../internal/deadline.js";
 import { KeyfoldError } from "../../internal/errors.js";
+import type { Doc } from "../../patterns/dynamodb/driver.js";
+import { cancellationOf } from "../../patterns/dynamodb/errors.js";
 import { PARTITION } from "../../plan/dynamodb/names.js";
 import type { WriteOutcome } from "../port/outcome.js";
 import { type Derived, keyAttributes, OWNER } from "./codec.js";
-import type { Doc } from "./driver.js";
-import { cancellationOf } from "./errors.js";
 import type { WriteReply } from "./requests.js";
 import type { StoredEntity } from "./write.js";
 

@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import type { Deadline } from "../../internal/deadline.js";
+import type { Item } from "../../patterns/dynamodb/driver.js";
 import { PARTITION, VERSION, WRITES } from "../../plan/dynamodb/names.js";
 import type { ConditionalCall, RecordData, WriteCall } from "../port/adapter.js";
 import { unknown, type WriteOutcome } from "../port/outcome.js";
 import type { Buckets } from "./buckets.js";
 import type { Codec, StoredItem } from "./codec.js";
-import type { Item } from "./driver.js";
 import type { Requests } from "./requests.js";
 
 /** One entity's records and all that reading and writing them takes. */

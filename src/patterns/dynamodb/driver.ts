@@ -1,7 +1,6 @@
 /**
- * The part of the AWS SDK for JavaScript v3 that the adapter uses. A `DynamoDBClient` or a `DynamoDBDocumentClient` fits
- * by shape, of this or another copy of the SDK: the adapter writes attribute values itself and sends the plain commands,
- * which both take.
+ * The part of the AWS SDK for JavaScript v3 that keyfold uses. A `DynamoDBClient` or a `DynamoDBDocumentClient` fits by
+ * shape, of this or another copy of the SDK: the plain commands, with attribute values, are taken by both.
  */
 
 import {
@@ -28,6 +27,9 @@ export interface AttributeValue {
   readonly NULL?: boolean;
   readonly L?: readonly AttributeValue[];
   readonly M?: { readonly [name: string]: AttributeValue };
+  readonly SS?: readonly string[];
+  readonly NS?: readonly string[];
+  readonly BS?: readonly Uint8Array[];
 }
 
 /** An item, or its key. */
@@ -60,10 +62,10 @@ const commands = {
   UpdateTable: UpdateTableCommand,
 } as const;
 
-/** Operations that the adapter sends. */
+/** Operations that keyfold sends. */
 export type Operation = keyof typeof commands;
 
-/** Sends an operation; the only place where a client is called. */
+/** Sends an operation with attribute values. */
 export function sendOperation(client: ClientLike, operation: Operation, input: Doc, signal: AbortSignal): Promise<Doc> {
   const Command = commands[operation] as unknown as new (input: Doc) => never;
   return client.send(new Command(input), { abortSignal: signal } as never) as Promise<Doc>;
