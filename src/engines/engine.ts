@@ -63,6 +63,11 @@ export interface EngineOptions {
    * write units a second for each partition. Default: no limits.
    */
   readonly throughput?: boolean;
+  /**
+   * DynamoDB alone: how long a shard of a stream is written to before its child takes over, in milliseconds. Default
+   * four hours, about as on AWS.
+   */
+  readonly streamShardMs?: number;
 }
 
 /** A running embedded engine. */

@@ -18,6 +18,8 @@ export interface EngineStart {
   readonly auth?: { readonly user: string; readonly password: string };
   /** DynamoDB alone: throttle tables and partitions as AWS does. Default: no limits. */
   readonly throughput?: boolean;
+  /** DynamoDB alone: how long a shard of a stream is open, in milliseconds. Default four hours, about as on AWS. */
+  readonly streamShardMs?: number;
   /** Cassandra alone: nodes of the cluster, on 127.0.0.1 and the addresses after it. Default 1. */
   readonly nodes?: number;
   /** Cassandra alone: how long a coordinator waits for replicas of a read, in milliseconds. Default 5000. */
@@ -28,7 +30,20 @@ export interface EngineStart {
   readonly hints?: boolean;
 }
 
-const ofCassandra = ["nodes", "readTimeoutMs", "writeTimeoutMs", "hints"] as const;
+/** Options that one engine alone has. */
+const ofOne = {
+  dynamodb: ["throughput", "streamShardMs"],
+  cassandra: ["nodes", "readTimeoutMs", "writeTimeoutMs", "hints"],
+} as const;
+
+/** @throws KeyfoldError `INPUT_INVALID` for an option that another engine has. */
+function refuseForeign(name: EngineName, start: EngineStart): void {
+  for (const [owner, options] of Object.entries(ofOne)) {
+    const wrong = options.find((option) => start[option] !== undefined);
+    if (owner !== name && wrong !== undefined)
+      throw new KeyfoldError("INPUT_INVALID", `${wrong} is an option of ${owner}, and ${name} has none.`);
+  }
+}
 
 /** Which engines are started, how, and what they share. */
 export type HostOptions = { readonly [E in EngineName]?: boolean | EngineStart } & {
@@ -84,12 +99,7 @@ export class EngineHost implements Control {
     try {
       for (const name of names) {
         const start = options[name];
-        if (name !== "dynamodb" && typeof start === "object" && start.throughput !== undefined) {
-          throw new KeyfoldError("INPUT_INVALID", `throughput is an option of dynamodb, and ${name} has none.`);
-        }
-        const wrong = ofCassandra.find((each) => typeof start === "object" && start[each] !== undefined);
-        if (name !== "cassandra" && wrong !== undefined)
-          throw new KeyfoldError("INPUT_INVALID", `${wrong} is an option of cassandra, and ${name} has none.`);
+        if (typeof start === "object") refuseForeign(name, start);
         const engineOptions: EngineOptions = {
           ...(typeof start === "object" ? start : {}),
           clock,

@@ -7,6 +7,7 @@ import type { Engine } from "./commands/operation.js";
 import { resumeBackfills } from "./data/backfill.js";
 import { Catalog } from "./data/catalog.js";
 import { Housekeeping } from "./data/housekeeping.js";
+import { usualShardMs } from "./data/shards.js";
 import { Throttle } from "./data/throttle.js";
 import { Service } from "./protocol/service.js";
 
@@ -32,7 +33,7 @@ export interface RunningDynamodb extends RunningEngine {
 export async function startDynamodb(options: EngineOptions = {}): Promise<RunningDynamodb> {
   const clock = options.clock ?? { now: () => Date.now() };
   const store = await openStore(options.dataDir);
-  const catalog = new Catalog(store, () => clock.now());
+  const catalog = new Catalog(store, { now: () => clock.now(), shardMs: options.streamShardMs ?? usualShardMs });
   const host = options.host ?? "127.0.0.1";
   let net: NetServer | undefined;
   const engine: Engine = {

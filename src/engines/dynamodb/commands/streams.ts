@@ -1,5 +1,7 @@
 import { type StreamDefinition, streamArn } from "../data/definition.js";
-import { type StoredRecord, type StreamLog, sequenceNumber, sequenceText } from "../data/stream-log.js";
+import type { Shard } from "../data/shards.js";
+import type { StoredRecord, StreamLog } from "../data/stream-log.js";
+import { sequenceNumber, sequenceText } from "../data/stream-numbers.js";
 import type { Table } from "../data/table.js";
 import { DynamoError, resourceNotFound, validation } from "../errors.js";
 import { type Shape, string } from "../protocol/shapes.js";
@@ -9,10 +11,13 @@ import { findTable } from "./parameters.js";
 /** How long an iterator can be used. */
 const iteratorMs = 15 * 60 * 1000;
 const mostRecords = 1000;
+const mostShards = 100;
 /** Bytes of records that one answer has. */
 const largestAnswer = 1024 * 1024;
 
 const arnShape: Shape = { kind: "string", required: true, min: 37, max: 1024 };
+
+const shardId: Shape = { kind: "string", required: true, min: 28, max: 65 };
 
 const arnPattern = /^arn:[^:]+:dynamodb:[^:]*:[^:]*:table\/([^/]+)\/stream\/(.+)$/;
 
@@ -73,22 +78,30 @@ function status(stream: StreamDefinition): string {
   return stream.disabledMs === undefined ? "ENABLED" : "DISABLED";
 }
 
+function shownShard({ id, parentId, first, last }: Shard): object {
+  return {
+    ShardId: id,
+    SequenceNumberRange: {
+      StartingSequenceNumber: sequenceText(first),
+      ...(last === undefined ? {} : { EndingSequenceNumber: sequenceText(last) }),
+    },
+    ...(parentId === undefined ? {} : { ParentShardId: parentId }),
+  };
+}
+
 function describeStream(call: Call): Reply {
+  const { engine, input } = call;
   const { table, log, arn } = streamOf(call);
   const { definition } = log;
-  const start = call.input["ExclusiveStartShardId"] as string | undefined;
-  const shards =
-    start !== undefined && start >= log.shardId
-      ? []
-      : [
-          {
-            ShardId: log.shardId,
-            SequenceNumberRange: {
-              StartingSequenceNumber: sequenceText(1),
-              ...(definition.disabledMs === undefined ? {} : { EndingSequenceNumber: sequenceText(log.next - 1) }),
-            },
-          },
-        ];
+  const start = input["ExclusiveStartShardId"] as string | undefined;
+  const limit = (input["Limit"] as number | undefined) ?? mostShards;
+  const filter = input["ShardFilter"] as { Type?: string; ShardId?: string } | undefined;
+  // Ids sort as shards follow each other: they begin with a time.
+  const shards = log
+    .shards(engine.clock.now())
+    .filter(({ id }) => start === undefined || id > start)
+    .filter(({ parentId }) => filter === undefined || parentId === filter.ShardId);
+  const page = shards.slice(0, limit);
   return {
     StreamDescription: {
       StreamArn: arn,
@@ -98,7 +111,8 @@ function describeStream(call: Call): Reply {
       CreationRequestDateTime: definition.createdMs / 1000,
       TableName: table.name,
       KeySchema: keySchema(table),
-      Shards: shards,
+      Shards: page.map(shownShard),
+      ...(shards.length > page.length ? { LastEvaluatedShardId: page.at(-1)!.id } : {}),
     },
   };
 }
@@ -106,58 +120,58 @@ function describeStream(call: Call): Reply {
 /** What an iterator says, in base64. */
 interface Iterator {
   readonly arn: string;
+  /** The first number of its shard. */
+  readonly shard: number;
   readonly next: number;
   readonly ms: number;
 }
 
-function encodeIterator(iterator: Iterator): string {
-  return `${iterator.arn}|1|${Buffer.from(JSON.stringify([iterator.next, iterator.ms])).toString("base64")}`;
+function encodeIterator({ arn, shard, next, ms }: Iterator): string {
+  return `${arn}|1|${Buffer.from(JSON.stringify([shard, next, ms])).toString("base64")}`;
 }
+
+const isNumber = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
 
 function decodeIterator(text: string): Iterator {
   const [arn = "", , rest = ""] = text.split("|");
   try {
-    const [next, ms] = JSON.parse(Buffer.from(rest, "base64").toString("utf8")) as [unknown, unknown];
-    if (Number.isSafeInteger(next) && (next as number) > 0 && typeof ms === "number") {
-      return { arn, next: next as number, ms };
-    }
+    const [shard, next, ms] = JSON.parse(Buffer.from(rest, "base64").toString("utf8")) as unknown[];
+    if (isNumber(shard) && isNumber(next) && typeof ms === "number") return { arn, shard, next, ms };
   } catch {}
   throw validation("Invalid ShardIterator");
+}
+
+function trimmed(): DynamoError {
+  return new DynamoError(
+    "TrimmedDataAccessException",
+    "The operation attempted to read past the oldest stream record in a shard",
+  );
 }
 
 function getShardIterator(call: Call): Reply {
   const { engine, input } = call;
   const { log, arn } = streamOf(call);
-  const shard = input["ShardId"] as string;
-  if (shard !== log.shardId) {
-    throw resourceNotFound(`Requested resource not found: Shard does not exist: ${shard}`);
-  }
-  const type = input["ShardIteratorType"] as string;
-  const text = input["SequenceNumber"] as string | undefined;
-  let next: number;
+  const now = engine.clock.now();
+  const id = input["ShardId"] as string;
+  const shard = log.shards(now).find((each) => each.id === id);
+  if (shard === undefined) throw resourceNotFound(`Requested resource not found: Shard does not exist: ${id}`);
+  const next = placeIn(shard, log, now, input["ShardIteratorType"] as string, input["SequenceNumber"]);
+  return { ShardIterator: encodeIterator({ arn, shard: shard.first, next, ms: now }) };
+}
+
+/** The number that an iterator of this type begins with. */
+function placeIn({ first, last }: Shard, log: StreamLog, now: number, type: string, text: unknown): number {
+  const horizon = log.horizon(now);
+  const end = last === undefined ? log.next : last + 1;
   if (type === "TRIM_HORIZON" || type === "LATEST") {
-    if (text !== undefined) {
-      throw validation(`SequenceNumber must not be provided for ShardIteratorType ${type}`);
-    }
-    next = type === "LATEST" ? log.next : log.first;
-  } else {
-    if (text === undefined) {
-      throw validation(`SequenceNumber must be provided for ShardIteratorType ${type}`);
-    }
-    const number = sequenceNumber(text);
-    if (number === undefined) throw validation(`Invalid SequenceNumber: ${text}`);
-    if (number < log.first && log.first > 1) {
-      throw new DynamoError(
-        "TrimmedDataAccessException",
-        "The operation attempted to read past the oldest stream record in a shard",
-      );
-    }
-    if (number > log.next) {
-      throw validation(`Invalid SequenceNumber: ${text}`);
-    }
-    next = type === "AFTER_SEQUENCE_NUMBER" ? number + 1 : number;
+    if (text !== undefined) throw validation(`SequenceNumber must not be provided for ShardIteratorType ${type}`);
+    return type === "LATEST" ? end : Math.min(Math.max(first, horizon), end);
   }
-  return { ShardIterator: encodeIterator({ arn, next, ms: engine.clock.now() }) };
+  if (text === undefined) throw validation(`SequenceNumber must be provided for ShardIteratorType ${type}`);
+  const number = sequenceNumber(text as string);
+  if (number === undefined || number < first || number > end) throw validation(`Invalid SequenceNumber: ${text}`);
+  if (number < horizon) throw trimmed();
+  return type === "AFTER_SEQUENCE_NUMBER" ? number + 1 : number;
 }
 
 function shownRecord(found: Found, number: number, record: StoredRecord): object {
@@ -191,19 +205,18 @@ function getRecords(call: Call): Reply {
     throw resourceNotFound(`Requested resource not found: Stream: ${iterator.arn} not found`);
   }
   const { log } = found;
-  if (iterator.next < log.first && log.first > 1) {
-    throw new DynamoError(
-      "TrimmedDataAccessException",
-      "The operation attempted to read past the oldest stream record in a shard",
-    );
-  }
-  const records = log.read(iterator.next, (input["Limit"] as number | undefined) ?? mostRecords, largestAnswer);
-  const last = records[records.length - 1];
-  const next = last === undefined ? iterator.next : last.number + 1;
-  // A closed stream's iterator ends behind its last record.
-  const ended = log.definition.disabledMs !== undefined && next >= log.next;
+  const shard = log.shards(now).find((each) => each.first === iterator.shard);
+  if (shard === undefined) throw trimmed();
+  const end = shard.last === undefined ? undefined : shard.last + 1;
+  if (iterator.next < log.horizon(now) && iterator.next !== end) throw trimmed();
+  const limit = (input["Limit"] as number | undefined) ?? mostRecords;
+  const records = log.read(iterator.next, shard.last, limit, largestAnswer);
+  const newest = records.at(-1);
+  const next = newest === undefined ? iterator.next : newest.number + 1;
+  // Behind its last record a closed shard's iterator ends. Numbers that were left unused are not waited for.
+  const ended = end !== undefined && (next >= end || records.length === 0);
   return {
-    ...(ended ? {} : { NextShardIterator: encodeIterator({ arn: iterator.arn, next, ms: now }) }),
+    ...(ended ? {} : { NextShardIterator: encodeIterator({ ...iterator, next, ms: now }) }),
     Records: records.map(({ number, record }) => shownRecord(found, number, record)),
   };
 }
@@ -218,9 +231,18 @@ export const streamOperations: readonly Operation[] = [
   },
   {
     name: "DescribeStream",
-    summary: "tells what a stream is like; it has one shard",
+    summary: "tells what a stream is like, with its shards: which are closed, and whose child each is",
     supported: true,
-    members: { StreamArn: arnShape, ExclusiveStartShardId: string, Limit: { kind: "integer", min: 1, max: 100 } },
+    members: {
+      StreamArn: arnShape,
+      ExclusiveStartShardId: { ...shardId, required: false },
+      Limit: { kind: "integer", min: 1, max: mostShards },
+      ShardFilter: {
+        kind: "structure",
+        name: "ShardFilter",
+        members: { Type: { kind: "string", values: ["CHILD_SHARDS"] }, ShardId: { ...shardId, required: false } },
+      },
+    },
     run: describeStream,
   },
   {
@@ -229,7 +251,7 @@ export const streamOperations: readonly Operation[] = [
     supported: true,
     members: {
       StreamArn: arnShape,
-      ShardId: { kind: "string", required: true, min: 28, max: 65 },
+      ShardId: shardId,
       ShardIteratorType: {
         kind: "string",
         required: true,

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Store, Tree } from "../../storage/store.js";
 import type { TableDefinition } from "./definition.js";
-import { Table } from "./table.js";
+import { Table, type Timing } from "./table.js";
 
 /** Numbers of the trees that are not of a table. */
 const definitionsTree = 0;
@@ -19,7 +19,7 @@ const purgeStep = 2_000;
 /** The tables there are, in memory and in the store; all writes go through it, so that figures of tables stay right. */
 export class Catalog {
   readonly store: Store;
-  readonly #now: () => number;
+  readonly #timing: Timing;
   readonly #tables = new Map<string, Table>();
   #definitions: Tree;
   #counters: Tree;
@@ -28,9 +28,9 @@ export class Catalog {
   #purging: Promise<void> | undefined;
   #closed = false;
 
-  constructor(store: Store, now: () => number) {
+  constructor(store: Store, timing: Timing) {
     this.store = store;
-    this.#now = now;
+    this.#timing = timing;
     this.#definitions = store.tree(definitionsTree);
     this.#counters = store.tree(countersTree);
     this.load();
@@ -47,7 +47,7 @@ export class Catalog {
     const cursor = this.#definitions.scan({ from: tablePrefix, to: `${tablePrefix}\xff` });
     while (cursor.next()) {
       const definition = JSON.parse(cursor.value.toString("utf8")) as TableDefinition;
-      const table = new Table(definition, this.store, this.#now);
+      const table = new Table(definition, this.store, this.#timing);
       this.#tables.set(definition.name, table);
       this.#loadCounters(table);
     }
@@ -136,7 +136,7 @@ export class Catalog {
   /** Only inside a write. */
   create(definition: Omit<TableDefinition, "id" | "tree">): Table {
     const whole: TableDefinition = { ...definition, id: randomUUID(), tree: this.newTree() };
-    const table = new Table(whole, this.store, this.#now);
+    const table = new Table(whole, this.store, this.#timing);
     this.#save(whole);
     this.#tables.set(whole.name, table);
     return table;

@@ -1,6 +1,8 @@
 import type { EngineClock } from "../../engine.js";
 import type { Catalog } from "./catalog.js";
+import type { StreamDefinition } from "./definition.js";
 import { decodeItem } from "./item-codec.js";
+import { retentionMs } from "./shards.js";
 import type { Table } from "./table.js";
 import { pruneTokens } from "./tokens.js";
 import { keyOfExpiry, longestPastSeconds, secondsKey } from "./ttl-key.js";
@@ -12,7 +14,10 @@ const pruneMs = 60_000;
 /** Records that are removed at once, before others get their turn. */
 const step = 1_000;
 
-/** What goes on without a request: items expire, old records of streams and tokens of transactions go. */
+/**
+ * What goes on without a request: items expire, shards of streams are closed, old records of streams and tokens of
+ * transactions go.
+ */
 export class Housekeeping {
   readonly #catalog: Catalog;
   readonly #clock: EngineClock;
@@ -52,15 +57,26 @@ export class Housekeeping {
       if (table.expiries !== undefined) expired += await this.#expire(table, now);
       for (const stream of table.definition.streams) {
         const log = table.streamLog(stream.label);
-        if (log?.isOld(now) !== true) continue;
-        while ((await this.#catalog.write(() => log.trim(now, step))) === step);
+        if (log?.isDue(now)) await this.#catalog.write(() => (log.isDue(now) ? log.roll(now) : undefined));
+        if (log?.hasOld(now)) while ((await this.#catalog.write(() => log.trim(now, step))) === step);
       }
+      await this.#forgetStreams(table, now);
     }
     if (Math.abs(now - this.#prunedMs) >= pruneMs) {
       this.#prunedMs = now;
       await pruneTokens(this.#catalog, now);
     }
     return expired;
+  }
+
+  /** A stream that was closed goes a day later, with its records. */
+  async #forgetStreams(table: Table, now: number): Promise<void> {
+    const isKept = ({ disabledMs }: StreamDefinition): boolean =>
+      disabledMs === undefined || disabledMs > now - retentionMs;
+    if (table.definition.streams.every(isKept)) return;
+    await this.#catalog.write(() => {
+      if (!table.dropped) this.#catalog.change(table, { streams: table.definition.streams.filter(isKept) });
+    });
   }
 
   async #expire(table: Table, now: number): Promise<number> {

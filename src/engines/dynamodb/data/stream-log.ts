@@ -1,10 +1,9 @@
 import type { Tree } from "../../storage/store.js";
 import { equalItems, type Item, itemSize } from "../values/attribute-value.js";
 import type { StreamDefinition } from "./definition.js";
+import { retentionMs, type Shard, Shards } from "./shards.js";
+import { recordKey, recordNumber } from "./stream-numbers.js";
 import type { Table, Writer } from "./table.js";
-
-/** How long DynamoDB keeps records of a stream. */
-export const retentionMs = 24 * 3600 * 1000;
 
 /** A record as it is stored; `GetRecords` adds what is the same for all. */
 export interface StoredRecord {
@@ -17,59 +16,57 @@ export interface StoredRecord {
   readonly byTtl?: true;
 }
 
-const numberBytes = 7;
+/** The first key that a record can have. */
+const firstKey = recordKey(1);
+/** Under it, the number of the newest record that was removed because of its age. */
+const trimmedKey = `${recordKey(0)}\xff`;
 
-function recordKey(number: number): string {
-  let key = "";
-  for (let at = numberBytes - 1; at >= 0; at--) key += String.fromCharCode(Math.floor(number / 256 ** at) % 256);
-  return key;
-}
-
-function recordNumber(key: string): number {
-  let number = 0;
-  for (let at = 0; at < numberBytes; at++) number = number * 256 + key.charCodeAt(at);
-  return number;
-}
-
-/** Numbers of records as a stream tells them: texts of one length, so that they are in the order of texts too. */
-export function sequenceText(number: number): string {
-  return `1${String(number).padStart(20, "0")}`;
-}
-
-/** The number in such a text; undefined for another text. */
-export function sequenceNumber(text: string): number | undefined {
-  return /^1[0-9]{20}$/.test(text) ? Number(text.slice(1)) : undefined;
-}
-
-/** The records of one stream, in one shard. */
+/** The records of one stream, in its shards. */
 export class StreamLog {
   readonly definition: StreamDefinition;
   readonly #tree: Tree;
+  readonly #shards: Shards;
   #next: number;
 
-  constructor(definition: StreamDefinition, tree: Tree) {
+  constructor(definition: StreamDefinition, tree: Tree, shardMs: number) {
     this.definition = definition;
     this.#tree = tree;
-    const last = tree.last();
-    this.#next = last === undefined ? 1 : recordNumber(last) + 1;
+    this.#shards = new Shards(definition, tree, shardMs);
+    this.#next = Math.max(this.#newest + 1, this.#shards.floor);
   }
 
-  /** The one shard that a stream has here. */
-  get shardId(): string {
-    return `shardId-${String(this.definition.createdMs).padStart(20, "0")}-00000001`;
-  }
-
-  /** The number that the next record will have. */
-  get next(): number {
+  /** The number of the newest record; 0 when there is none. */
+  get #newest(): number {
     const last = this.#tree.last();
-    // Records that were taken back with their write leave their numbers unused; those of an empty log go on.
-    return Math.max(this.#next, last === undefined ? 1 : recordNumber(last) + 1);
+    return last === undefined || last < firstKey ? 0 : recordNumber(last);
   }
 
-  /** The number of the oldest record that is kept; that of the next one when there is none. */
-  get first(): number {
-    const key = this.#tree.first();
-    return key === undefined ? this.next : recordNumber(key);
+  /** The number that the next record will have: numbers of writes that were taken back are left unused. */
+  get next(): number {
+    return Math.max(this.#next, this.#newest + 1);
+  }
+
+  /** The shards that are kept, oldest first. */
+  shards(nowMs: number): Shard[] {
+    return this.#shards.list(nowMs, this.#next);
+  }
+
+  /** The lowest number that can still be read: all records before it are older than a day. */
+  horizon(nowMs: number): number {
+    let number = Number(this.#tree.get(trimmedKey)?.toString("latin1") ?? 0) + 1;
+    const cursor = this.#tree.scan({ from: firstKey });
+    while (cursor.next() && isOld(cursor.value, nowMs)) number = recordNumber(cursor.key) + 1;
+    return number;
+  }
+
+  /** Whether the open shard has to be closed. */
+  isDue(nowMs: number): boolean {
+    return this.definition.disabledMs === undefined && this.#shards.isDue(nowMs);
+  }
+
+  /** Closes the open shard and opens the next; only inside a write of the store. */
+  roll(nowMs: number): void {
+    this.#next = this.#shards.roll(nowMs, this.next);
   }
 
   /** Adds what a write did; nothing for a write that changed nothing. */
@@ -83,6 +80,7 @@ export class StreamLog {
     nowMs: number,
   ): void {
     if (before !== undefined && after !== undefined && equalItems(before, after)) return;
+    if (this.#shards.isDue(nowMs)) this.roll(nowMs);
     const { view } = this.definition;
     const wantsAfter = view === "NEW_IMAGE" || view === "NEW_AND_OLD_IMAGES";
     const wantsBefore = view === "OLD_IMAGE" || view === "NEW_AND_OLD_IMAGES";
@@ -103,10 +101,16 @@ export class StreamLog {
     this.#next++;
   }
 
-  /** Records from a number on, with their numbers. */
-  read(from: number, limit: number, mostBytes: number): { number: number; record: StoredRecord }[] {
+  /** Records from a number on, with their numbers; up to another one where it is given. */
+  read(
+    from: number,
+    to: number | undefined,
+    limit: number,
+    mostBytes: number,
+  ): { number: number; record: StoredRecord }[] {
     const out: { number: number; record: StoredRecord }[] = [];
-    const cursor = this.#tree.scan({ from: recordKey(from) });
+    const range = { from: recordKey(from), ...(to === undefined ? {} : { to: recordKey(to + 1) }) };
+    const cursor = this.#tree.scan(range);
     let bytes = 0;
     while (out.length < limit && cursor.next()) {
       bytes += cursor.value.length;
@@ -120,25 +124,26 @@ export class StreamLog {
   }
 
   /** Whether there are records that {@link trim} would remove. */
-  isOld(nowMs: number): boolean {
-    const cursor = this.#tree.scan();
-    if (!cursor.next()) return false;
-    const { ms } = JSON.parse(cursor.value.toString("utf8")) as StoredRecord;
-    return ms <= nowMs - retentionMs && cursor.key !== this.#tree.last();
+  hasOld(nowMs: number): boolean {
+    const cursor = this.#tree.scan({ from: firstKey });
+    return cursor.next() && isOld(cursor.value, nowMs) && cursor.key !== this.#tree.last();
   }
 
   /** Removes records that are older than a day; only inside a write of the store. */
   trim(nowMs: number, most: number): number {
     const keys: string[] = [];
-    const cursor = this.#tree.scan();
-    while (keys.length < most && cursor.next()) {
-      const { ms } = JSON.parse(cursor.value.toString("utf8")) as StoredRecord;
-      if (ms > nowMs - retentionMs) break;
-      keys.push(cursor.key);
-    }
+    const cursor = this.#tree.scan({ from: firstKey });
+    while (keys.length < most && cursor.next() && isOld(cursor.value, nowMs)) keys.push(cursor.key);
     // The newest stays, so that numbers go on after a restart.
     if (keys[keys.length - 1] === this.#tree.last()) keys.pop();
     for (const key of keys) this.#tree.delete(key);
+    const newest = keys.at(-1);
+    if (newest !== undefined) this.#tree.put(trimmedKey, Buffer.from(String(recordNumber(newest)), "latin1"));
     return keys.length;
   }
+}
+
+function isOld(stored: Buffer, nowMs: number): boolean {
+  const { ms } = JSON.parse(stored.toString("utf8")) as StoredRecord;
+  return ms <= nowMs - retentionMs;
 }

@@ -88,6 +88,14 @@ export function keyNames(...schemas: readonly KeySchema[]): string[] {
 /** Who changed an item: a request, or DynamoDB itself for an item whose time is over. */
 export type Writer = "user" | "ttl";
 
+/** What tables know of time. */
+export interface Timing {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Milliseconds that a shard of a stream is open. */
+  readonly shardMs: number;
+}
+
 /** A table: its items, indexes, stream and times of expiry, which are written together. */
 export class Table {
   definition: TableDefinition;
@@ -99,13 +107,13 @@ export class Table {
   /** When its tables are being removed in the background. */
   dropped = false;
   readonly #store: Store;
-  readonly #now: () => number;
+  readonly #timing: Timing;
   #expiries: Tree | undefined;
 
-  constructor(definition: TableDefinition, store: Store, now: () => number) {
+  constructor(definition: TableDefinition, store: Store, timing: Timing) {
     this.definition = definition;
     this.#store = store;
-    this.#now = now;
+    this.#timing = timing;
     this.tree = store.tree(definition.tree);
     this.indexes = [];
     this.redefine(definition);
@@ -136,7 +144,7 @@ export class Table {
   }
 
   #log(stream: StreamDefinition): StreamLog {
-    return new StreamLog(stream, this.#store.tree(stream.tree));
+    return new StreamLog(stream, this.#store.tree(stream.tree), this.#timing.shardMs);
   }
 
   /** The open or closed stream with this label. */
@@ -217,7 +225,7 @@ export class Table {
     }
     for (const index of partial) this.#writeEntry(index, key, before, after, undefined, 0, 0, used);
     if (this.#expiries !== undefined) this.#writeExpiry(key, before, after);
-    this.stream?.append(this, before, after, sizeBefore, sizeAfter, writer, this.#now());
+    this.stream?.append(this, before, after, sizeBefore, sizeAfter, writer, this.#timing.now());
   }
 
   #writeEntry(
