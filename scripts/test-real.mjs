@@ -1,6 +1,8 @@
 // npm run test:real [-- ENGINE] [-- vitest arguments]: the suites that take a server by URL, against a real one. It is
 // started from the package registries, unless KEYFOLD_TEST_MONGODB_URL (or KEYFOLD_TEST_REDIS_URL) names one that runs
-// already: it is emptied.
+// already: it is emptied. For DynamoDB, KEYFOLD_TEST_DYNAMODB_URL names AWS (dynamodb:///?region=eu-west-1, with the
+// SDK's own credentials) or any server (http://host:port); the tests remove the tables that they make. Without it, the
+// embedded engine is compared with the imitations that the registries have.
 import { spawn } from "node:child_process";
 import { startRealEngine } from "./real-engines/start.mjs";
 
@@ -11,6 +13,14 @@ const suites = {
     judge: "KEYFOLD_TEST_MONGODB_ORACLE_URL",
     files: ["test/client", "test/main-job", "test/mongodb/cases", "test/mongodb/agreement"],
   },
+  dynamodb: {
+    url: "KEYFOLD_TEST_DYNAMODB_URL",
+    judge: "KEYFOLD_TEST_DYNAMODB_ORACLE_URL",
+    files: ["test/client", "test/main-job/online-retail", "test/main-job/generated", "test/dynamodb"],
+    instead: ["dynalite", "moto"],
+  },
+  dynalite: imitation("dynalite"),
+  moto: imitation("moto"),
   redis: redisLike("redis"),
   valkey: redisLike("valkey"),
   redis70: patternsOn("redis:"),
@@ -21,6 +31,12 @@ const suites = {
 /** The patterns' suites on other servers; the URL's scheme says how clients connect. */
 function patternsOn(scheme) {
   return { url: "KEYFOLD_TEST_REDIS_URL", judge: "KEYFOLD_TEST_REDIS_ORACLE_URL", files: ["src/patterns"], scheme };
+}
+
+/** What imitates DynamoDB is asked the same as the embedded engine, and proves nothing else. */
+function imitation(flavour) {
+  const url = "KEYFOLD_TEST_DYNAMODB_ORACLE_URL";
+  return { url, judge: url, files: ["test/dynamodb/agreement"], env: { KEYFOLD_TEST_DYNAMODB_FLAVOUR: flavour } };
 }
 
 /** All files share one server and empty it: one after the other. */
@@ -43,35 +59,41 @@ function redisLike(flavour) {
 
 const [first, ...more] = process.argv.slice(2);
 const named = first !== undefined && Object.hasOwn(suites, first);
-const name = named ? first : "mongodb";
+const asked = named ? first : "mongodb";
 const extra = named || first === undefined ? more : [first, ...more];
-const suite = suites[name];
 
-let engine;
-if (process.env[suite.url] === undefined) {
-  try {
-    engine = await startRealEngine(name, { log: (line) => console.error(line) });
-  } catch (error) {
-    console.error(`${name} could not be started: ${error.message}`);
-    process.exit(1);
+/** Starts the server where none is named, and runs the suites; the exit code. */
+async function run(name, suite) {
+  let engine;
+  if (process.env[suite.url] === undefined) {
+    try {
+      engine = await startRealEngine(name, { log: (line) => console.error(line) });
+    } catch (error) {
+      console.error(`${name} could not be started: ${error.message}`);
+      return 1;
+    }
   }
-}
-const url = process.env[suite.url] ?? engine.url.replace(/^redis:/, suite.scheme ?? "redis:");
-console.error(`against ${name} at ${url.replace(/\/\/[^@/]*@/, "//…@")}`);
-const child = spawn(
-  process.execPath,
-  ["node_modules/vitest/vitest.mjs", "run", "--project", "unit", "--project", "whole", ...suite.files, ...extra],
-  {
-    stdio: "inherit",
-    env: { ...process.env, [suite.url]: url, [suite.judge]: process.env[suite.judge] ?? url, ...suite.env },
-  },
-);
-let ended;
-void engine?.ended.then((reason) => {
-  if (ended === undefined) console.error(`${name} ended during the tests: ${reason}`);
-});
-child.on("exit", async (code) => {
-  ended = code ?? 1;
+  const url = process.env[suite.url] ?? engine.url.replace(/^redis:/, suite.scheme ?? "redis:");
+  console.error(`against ${name} at ${url.replace(/\/\/[^@/]*@/, "//…@")}`);
+  const child = spawn(
+    process.execPath,
+    ["node_modules/vitest/vitest.mjs", "run", "--project", "unit", "--project", "whole", ...suite.files, ...extra],
+    {
+      stdio: "inherit",
+      env: { ...process.env, [suite.url]: url, [suite.judge]: process.env[suite.judge] ?? url, ...suite.env },
+    },
+  );
+  let ended;
+  void engine?.ended.then((reason) => {
+    if (ended === undefined) console.error(`${name} ended during the tests: ${reason}`);
+  });
+  ended = await new Promise((resolve) => child.on("exit", (code) => resolve(code ?? 1)));
   await engine?.stop();
-  process.exit(ended);
-});
+  return ended;
+}
+
+const { instead, url } = suites[asked];
+const names = instead !== undefined && process.env[url] === undefined ? instead : [asked];
+let worst = 0;
+for (const name of names) worst = Math.max(worst, await run(name, suites[name]));
+process.exit(worst);

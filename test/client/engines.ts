@@ -5,8 +5,9 @@ import { type MongoDB, mongodb, open as openMongodb } from "../../src/adapters/m
 import { type RedisClient, redis } from "../../src/adapters/redis/index.js";
 import { type Adapter, type Client, type ConnectOptions, type Consistency, connect } from "../../src/index.js";
 import { textEncoder } from "../../src/plan/redis/encoding.js";
+import { tableUrl } from "../dynamodb/table-url.js";
 import { openRedis, redisUrl, removePrefix, stopRedis, type TestClient } from "./redis.js";
-import { described, freshName, model, serverUrl, stopServer } from "./shop.js";
+import { described, freshName, freshNames, model, serverUrl, stopServer } from "./shop.js";
 
 /** What the shared suites need of an engine: the same tests run for each. */
 export type Both = MongoDB | DynamoDB;
@@ -83,14 +84,9 @@ class MongodbEngine extends Engine implements EngineUnderTest {
 /** URL of the DynamoDB under test: a real one by `KEYFOLD_TEST_DYNAMODB_URL`, else the embedded engine in this process. */
 export async function dynamodbUrl(table: string): Promise<string> {
   const given = process.env["KEYFOLD_TEST_DYNAMODB_URL"];
-  if (given !== undefined) {
-    const url = new URL(given);
-    url.pathname = `/${table}`;
-    return url.href;
-  }
+  if (given !== undefined) return tableUrl(given, table);
   embedded ??= await startDynamodb();
-  const { host } = new URL(embedded.dynamodb.url);
-  return `dynamodb://test:test@${host}/${table}?region=eu-west-1`;
+  return tableUrl(embedded.dynamodb.url, table);
 }
 
 let embedded: Awaited<ReturnType<typeof startDynamodb>> | undefined;
@@ -99,7 +95,14 @@ async function startDynamodb() {
   return startEngines({ dynamodb: true });
 }
 
+/** Ends the embedded engine; on another server, removes the tables that this file's tests made. */
 export async function stopDynamodb(): Promise<void> {
+  if (process.env["KEYFOLD_TEST_DYNAMODB_URL"] !== undefined) {
+    const { DeleteTableCommand } = await import("@aws-sdk/client-dynamodb");
+    const { client } = openDynamodb(await dynamodbUrl("none"));
+    for (const TableName of freshNames) await client.send(new DeleteTableCommand({ TableName })).catch(() => undefined);
+    client.destroy();
+  }
   await embedded?.close();
   embedded = undefined;
 }
@@ -109,7 +112,6 @@ class DynamodbEngine extends Engine implements EngineUnderTest {
   readonly limitSaid = "400 KiB";
   readonly levels = ["strong", "session", "bounded", "eventual"] as const;
   readonly largeText = 390 * 1024;
-  readonly #used: string[] = [];
   #client: OpenedTable["client"] | undefined;
 
   async start(): Promise<void> {
@@ -119,7 +121,6 @@ class DynamodbEngine extends Engine implements EngineUnderTest {
   async place(): Promise<Place> {
     const { ScanCommand, UpdateItemCommand } = await import("@aws-sdk/client-dynamodb");
     const table = freshName();
-    this.#used.push(table);
     const client = this.#client as OpenedTable["client"];
     return {
       adapter: dynamodb(client, { table }),
@@ -160,10 +161,6 @@ class DynamodbEngine extends Engine implements EngineUnderTest {
   }
 
   async stop(): Promise<void> {
-    const { DeleteTableCommand } = await import("@aws-sdk/client-dynamodb");
-    for (const TableName of this.#used) {
-      await this.#client?.send(new DeleteTableCommand({ TableName })).catch(() => undefined);
-    }
     this.#client?.destroy();
     await stopDynamodb();
   }

@@ -105,9 +105,14 @@ export async function stopServer(): Promise<void> {
   engine = undefined;
 }
 
+/** All names that {@link freshName} gave in this process. */
+export const freshNames: string[] = [];
+
 /** A name that no other run has. */
 export function freshName(prefix = "kf"): string {
-  return `${prefix}_${randomBytes(6).toString("hex")}`;
+  const name = `${prefix}_${randomBytes(6).toString("hex")}`;
+  freshNames.push(name);
+  return name;
 }
 
 /** A driver client and a database of its own for each test file, dropped at the end. */

@@ -4,6 +4,7 @@ import { type MongoDB, mongodb, open as openMongodb } from "keyfold/mongodb";
 import { expect } from "vitest";
 import model from "../../examples/online-retail/model.js";
 import { keyfold, MODEL, start } from "../cli/keyfold.js";
+import { tableUrl } from "../dynamodb/table-url.js";
 
 /** The example's client, on any engine. */
 export interface Shop extends Client<typeof model, MongoDB | DynamoDB> {}
@@ -64,7 +65,7 @@ export async function loadedShop(engine: MainJobEngine, file: string): Promise<L
   const name = `main_job_${process.pid}_${Date.now().toString(36)}`;
   const url =
     engine === "dynamodb"
-      ? `dynamodb://test:test@${server.host}/${name}?region=eu-west-1`
+      ? tableUrl(told as string, name)
       : `${server.origin === "null" ? `${server.protocol}//${server.host}` : server.origin}/${name}${server.search}`;
   const applied = await keyfold(["apply", MODEL, "--to", url]);
   expect(applied.code, applied.stderr).toBe(0);
