@@ -2,6 +2,7 @@ import { type Clock, systemClock } from "../../internal/clock.js";
 import { Deadline } from "../../internal/deadline.js";
 import { KeyfoldError } from "../../internal/errors.js";
 import { type Link, linkOf, type RedisClient } from "../../patterns/redis/link.js";
+import { serverClock } from "../../patterns/redis/server-clock.js";
 import { RedisStore, uniqueId } from "../../patterns/redis/store.js";
 import { type LibraryFunction, libraryName } from "../../plan/redis/library.js";
 import type { Call, ReadCall } from "../port/adapter.js";
@@ -70,7 +71,7 @@ export class Requests {
   async ticket(base: string, whole: Deadline): Promise<Ticket> {
     const remaining = whole.remainingMs();
     const attempts = whole.part(remaining - Math.min(SETTLE_MAX_MS, remaining * SETTLE_SHARE));
-    const now = this.#store.now() ?? (await this.#store.serverNow());
+    const now = await serverClock(this.#store).ready();
     return {
       attempts,
       mark: `${base}/~${uniqueId()}`,

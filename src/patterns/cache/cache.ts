@@ -1,6 +1,7 @@
 import { KeyfoldError } from "../../internal/errors.js";
 import { checkPrefix, checkWhole } from "../redis/keys.js";
 import type { RedisClient } from "../redis/link.js";
+import { serverClock } from "../redis/server-clock.js";
 import { RedisStore, type StoreOptions } from "../redis/store.js";
 import { InvalidationBus } from "./bus.js";
 import type { Entry } from "./entry.js";
@@ -223,7 +224,7 @@ export class Cache<V> {
   }
 
   #serve(id: string, entry: Entry<V>, stamp: number | undefined): V {
-    const now = this.#store.now();
+    const now = serverClock(this.#store).now();
     const left = now === undefined ? 0 : entry.staleAt - now;
     if (now !== undefined && left <= (this.#early === 0 ? 0 : this.#earlier(entry.loadMs))) {
       if (left <= 0) this.#counter.count("stale", id);

@@ -32,9 +32,10 @@ async function start<R>(
   store: Idempotency,
   options: IdempotencyMiddlewareOptions<R>,
   request: R,
-  key: string | undefined,
+  header: string | string[] | undefined,
   print: () => unknown,
 ): Promise<Start> {
+  const key = Array.isArray(header) ? header[0] : header;
   if (key === undefined || key === "")
     return options.required === true
       ? { kind: "refuse", refusal: [400, "This request needs an Idempotency-Key.\n"] }
@@ -61,9 +62,19 @@ function kept(headers: Iterable<readonly [string, unknown]>): StoredResponse["he
   return result;
 }
 
-/** Ends a run with what was answered. */
-async function settle(run: ClaimedRun<StoredResponse>, response: StoredResponse, keep = keepDefault): Promise<void> {
-  await (keep(response.status) ? run.complete(response) : run.abandon());
+/**
+ * Ends a run with what was answered. It never fails: what could not be stored was still done, and its caller gets the
+ * answer.
+ */
+async function settle(
+  run: ClaimedRun<StoredResponse>,
+  status: number,
+  headers: Iterable<readonly [string, unknown]>,
+  body: Buffer,
+  keep = keepDefault,
+): Promise<void> {
+  const response = { status, headers: kept(headers), body: body.toString("base64") };
+  await (keep(status) ? run.complete(response) : run.abandon()).catch(() => {});
 }
 
 /** What is used of Express' request. */
@@ -104,7 +115,7 @@ export function expressIdempotency<Request extends ExpressIdempotencyRequest>(
   return (request: Request, response: ExpressIdempotencyResponse, next: (error?: unknown) => void): void => {
     const key = request.headers["idempotency-key"];
     const print = () => [request.method, request.originalUrl, request.body];
-    start(store, options, request, Array.isArray(key) ? key[0] : key, print).then((begun) => {
+    start(store, options, request, key, print).then((begun) => {
       switch (begun.kind) {
         case "pass":
           next();
@@ -157,16 +168,10 @@ function collect(
     ended = true;
     add(chunk, encoding);
     const body = Buffer.concat(chunks);
-    const stored = {
-      status: response.statusCode,
-      headers: kept(Object.entries(response.getHeaders())),
-      body: body.toString("base64"),
-    };
     const callback = [chunk, encoding, done].find((each) => typeof each === "function");
-    // What could not be stored was still done: the caller gets its answer.
-    settle(run, stored, keep)
-      .catch(() => {})
-      .then(() => end.call(response, body, callback));
+    settle(run, response.statusCode, Object.entries(response.getHeaders()), body, keep).then(() =>
+      end.call(response, body, callback),
+    );
     return response;
   };
   response.on("close", () => {
@@ -222,9 +227,9 @@ export function honoIdempotency<Context extends HonoIdempotencyContext>(
           await begun.run.abandon().catch(() => {});
           throw error;
         }
-        const { status } = context.res;
-        const body = Buffer.from(await context.res.clone().arrayBuffer()).toString("base64");
-        await settle(begun.run, { status, headers: kept(context.res.headers), body }, options.keep).catch(() => {});
+        const { status, headers } = context.res;
+        const body = Buffer.from(await context.res.clone().arrayBuffer());
+        await settle(begun.run, status, headers, body, options.keep);
         return undefined;
       }
       default:
@@ -267,7 +272,7 @@ export function fastifyIdempotency<Request extends FastifyIdempotencyRequest>(
     async preHandler(request: Request, reply: FastifyIdempotencyReply): Promise<unknown> {
       const key = request.headers["idempotency-key"];
       const print = () => [request.method, request.url, request.body];
-      const begun = await start(store, options, request, Array.isArray(key) ? key[0] : key, print);
+      const begun = await start(store, options, request, key, print);
       switch (begun.kind) {
         case "pass":
           return undefined;
@@ -293,9 +298,7 @@ export function fastifyIdempotency<Request extends FastifyIdempotencyRequest>(
         await run.abandon().catch(() => {}); // a stream is not kept
         return payload;
       }
-      const body = Buffer.from(payload ?? "").toString("base64");
-      const stored = { status: reply.statusCode, headers: kept(Object.entries(reply.getHeaders())), body };
-      await settle(run, stored, options.keep).catch(() => {});
+      await settle(run, reply.statusCode, Object.entries(reply.getHeaders()), Buffer.from(payload ?? ""), options.keep);
       return payload;
     },
   };

@@ -1,7 +1,9 @@
 import { KeyfoldError } from "../../internal/errors.js";
 import { checkPrefix, checkWhole, hashTag } from "../redis/keys.js";
 import type { RedisClient } from "../redis/link.js";
+import { once } from "../redis/once.js";
 import type { Script } from "../redis/script.js";
+import { serverClock } from "../redis/server-clock.js";
 import { type CallOptions, RedisStore, type StoreOptions } from "../redis/store.js";
 import { type Period, type PeriodOptions, Periods } from "./period.js";
 import { type BoardScripts, boardScripts, TIE_WIDTH, type Ties } from "./scripts.js";
@@ -142,7 +144,7 @@ export class Leaderboard<D = unknown> {
     if (typeof score !== "number" || !Number.isFinite(score))
       throw new KeyfoldError("INPUT_INVALID", `A score is a finite number, not ${String(score)}.`);
     const board = this.#periods === undefined ? this.#at(undefined) : await this.#board();
-    const maybe = this.#store.once(options?.writeId, options?.deadlineMs);
+    const maybe = once(this.#store, options?.writeId, options?.deadlineMs);
     const [id, until] = Array.isArray(maybe) ? maybe : await maybe;
     const data = options?.data === undefined ? "" : JSON.stringify(options.data);
     const args = [checkMember(member), String(this.#sign * score), data, board.expireAt, id, until];
@@ -155,7 +157,7 @@ export class Leaderboard<D = unknown> {
   /** The board of now, or of the time that it was asked for. */
   async #board(): Promise<{ readonly keys: string[]; readonly expireAt: string }> {
     if (this.#periods === undefined) return this.#at(undefined);
-    const now = this.#fixedAt ?? this.#store.now() ?? (await this.#store.serverNow());
+    const now = this.#fixedAt ?? (await serverClock(this.#store).ready());
     return this.#at(this.#periods.at(now));
   }
 

@@ -1,10 +1,11 @@
 import { KeyfoldError } from "../../internal/errors.js";
 import { checkPrefix, hashTag } from "../redis/keys.js";
 import type { RedisClient } from "../redis/link.js";
-import type { SubscribeKind } from "../redis/own-connection.js";
+import { once } from "../redis/once.js";
 import { luaOnce, script } from "../redis/script.js";
 import { type CallOptions, RedisStore, type StoreOptions } from "../redis/store.js";
 import { Subscriber } from "../redis/subscriber.js";
+import type { SubscribeKind } from "../redis/subscriptions.js";
 import { type Heard, type QueueOptions, Subscription } from "./subscription.js";
 
 /** How messages become text. */
@@ -57,13 +58,15 @@ export class PubSub<C extends object> {
     const text = this.#codec.encode(message);
     if (typeof text !== "string")
       throw new KeyfoldError("INPUT_INVALID", "A message is something that the codec can hold.");
-    const [id, until] = await this.#store.once(undefined, options?.deadlineMs);
+    const [id, until] = await once(this.#store, undefined, options?.deadlineMs);
     if (id !== "" || this.#store.link.cluster) {
-      const once = this.#sharded ? publishShardedOnce : publishOnce;
+      const publish = this.#sharded ? publishShardedOnce : publishOnce;
       // The key also leads all messages of a channel through one node, which keeps their order.
       const mark = `${this.#prefix}:${hashTag(channel)}:${id}`;
       const keys = this.#sharded ? [name, mark] : [mark];
-      return Number(await this.#store.run(once, keys, [name, text, id, until], { ...options, repeatable: id !== "" }));
+      return Number(
+        await this.#store.run(publish, keys, [name, text, id, until], { ...options, repeatable: id !== "" }),
+      );
     }
     const command = this.#sharded ? "SPUBLISH" : "PUBLISH";
     const call = { ...options, repeatable: false };

@@ -1,3 +1,6 @@
+import type { Link } from "./link.js";
+import type { RedisStore } from "./store.js";
+
 /** How long a measurement of the server's clock is trusted. Quartz drifts less than 0.1 ms in this time. */
 const TRUSTED_MS = 10_000;
 
@@ -25,7 +28,7 @@ export class ServerClock {
 
   /** Measures, where that was not done lately. */
   async ready(): Promise<number> {
-    if (this.#offsetMs === undefined) await this.measure();
+    if (this.now() === undefined) await this.measure();
     return performance.now() + this.#offsetMs!;
   }
 
@@ -43,4 +46,16 @@ export class ServerClock {
     this.#offsetMs = Number(seconds) * 1000 + Number(micros) / 1000 - (before + after) / 2;
     this.#measuredAt = after;
   }
+}
+
+const clocks = new WeakMap<Link, ServerClock>();
+
+/** The clock of the server behind a client; it is asked within the deadline of the first pattern that needs it. */
+export function serverClock(store: RedisStore): ServerClock {
+  let clock = clocks.get(store.link);
+  if (clock === undefined) {
+    clock = new ServerClock(() => store.command(undefined, "TIME", [], false));
+    clocks.set(store.link, clock);
+  }
+  return clock;
 }

@@ -1,7 +1,8 @@
 import { KeyfoldError } from "../../internal/errors.js";
 import { fullJitterMs } from "../../internal/retry.js";
 import type { Link } from "./link.js";
-import { type OwnConnection, openOwn, type SubscribeKind } from "./own-connection.js";
+import { type OwnConnection, openOwn } from "./own-connection.js";
+import { type SubscribeKind, type Subscriptions, subscriptionsOf } from "./subscriptions.js";
 
 /** The connection is asked this often whether it still lives; one that does not answer by the next time is given up. */
 const PING_MS = 1_000;
@@ -28,6 +29,7 @@ export class Subscriber {
   readonly #gaps = new Set<() => void>();
   readonly #downs = new Set<() => void>();
   #connection: OwnConnection | undefined;
+  #onServer: Subscriptions | undefined;
   #opening: Promise<void> | undefined;
   #address: string | undefined;
   #heart: NodeJS.Timeout | undefined;
@@ -50,7 +52,7 @@ export class Subscriber {
     if (subscription === undefined) {
       subscription = { kind, channel, listeners: new Set(), active: Promise.resolve() };
       this.#subscriptions.set(name, subscription);
-      if (this.#connection !== undefined) subscription.active = this.#activate(this.#connection, subscription);
+      if (this.#connection !== undefined) subscription.active = this.#activate(subscription);
     }
     subscription.listeners.add(listener);
     while (this.#connection === undefined && !this.#closed) await this.#open();
@@ -63,7 +65,7 @@ export class Subscriber {
     if (subscription === undefined || !subscription.listeners.delete(listener) || subscription.listeners.size > 0)
       return;
     this.#subscriptions.delete(name);
-    this.#connection?.unsubscribe(kind, channel).catch(() => {});
+    if (this.#connection !== undefined) this.#onServer?.unsubscribe(kind, channel).catch(() => {});
   }
 
   /** Calls `listener` after each time in which messages may have been lost. */
@@ -93,22 +95,18 @@ export class Subscriber {
 
   async #tryOpen(): Promise<void> {
     try {
-      const connection = await openOwn(
-        this.#link,
-        (kind, subscribed, channel, message) => {
-          for (const listener of this.#subscriptions.get(`${kind} ${subscribed}`)?.listeners ?? [])
-            listener(message, channel);
-        },
-        { address: this.#address, key: this.#shard },
-      );
+      const connection = await openOwn(this.#link, { address: this.#address, key: this.#shard });
       if (this.#closed) {
         connection.close();
         return;
       }
       this.#connection = connection;
+      this.#onServer = subscriptionsOf(connection, (kind, subscribed, channel, message) => {
+        for (const listener of this.#subscriptions.get(`${kind} ${subscribed}`)?.listeners ?? [])
+          listener(message, channel);
+      });
       connection.onEnd(() => this.#lost(connection));
-      for (const subscription of this.#subscriptions.values())
-        subscription.active = this.#activate(connection, subscription);
+      for (const subscription of this.#subscriptions.values()) subscription.active = this.#activate(subscription);
       await Promise.all([...this.#subscriptions.values()].map(({ active }) => active));
       this.#failures = 0;
       this.#standing = true;
@@ -122,8 +120,9 @@ export class Subscriber {
   }
 
   /** Subscribes on this connection; a Cluster that says MOVED is followed there by the next connection. */
-  #activate(connection: OwnConnection, { kind, channel }: Subscription): Promise<unknown> {
-    const active = connection.subscribe(kind, channel);
+  #activate({ kind, channel }: Subscription): Promise<unknown> {
+    const connection = this.#connection!;
+    const active = this.#onServer!.subscribe(kind, channel);
     active.catch((error: unknown) => {
       this.#address = /^MOVED \d+ (\S+)/.exec(error instanceof Error ? error.message : "")?.[1];
       connection.close();

@@ -3,12 +3,13 @@ import { hostname } from "node:os";
 import { KeyfoldError } from "../../internal/errors.js";
 import { fullJitterMs } from "../../internal/retry.js";
 import { checkWhole } from "../redis/keys.js";
-import { type OwnConnection, openOwn } from "../redis/own-connection.js";
 import type { RedisStore } from "../redis/store.js";
-import { buryScript, deliveriesScript, groupScript, holdScript, leaveScript, trimScript } from "./scripts.js";
+import { Acknowledgements } from "./acknowledgements.js";
+import { GroupReader } from "./group-reader.js";
+import { buryScript, groupScript, holdScript, leaveScript, takeScript, trimScript } from "./scripts.js";
 import type { Codec, TrimOptions } from "./types.js";
 
-/** A blocking read ends after this time, so that a consumer that drains does not wait longer. */
+/** A blocking read ends after this time at the latest, so that a consumer that drains does not wait longer. */
 const BLOCK_MS = 500;
 
 /** An event as its handler gets it. */
@@ -37,7 +38,10 @@ export interface ConsumerOptions<E> {
   readonly batch?: number;
   /** Events that are handled at the same time; more than 1 gives up their order. Default 16. */
   readonly concurrency?: number;
-  /** After so many deliveries an event goes to the dead letters. Default 5. */
+  /**
+   * After so many deliveries an event goes to the dead letters. One that comes again comes alone, and is counted when its
+   * handler begins: those that merely waited beside a poison event, or in a consumer that died, are not. Default 5.
+   */
   readonly maxDeliveries?: number;
   /** Upper bound of the wait before a second delivery; doubles with each. Default 200 ms. */
   readonly backoffMs?: number;
@@ -60,14 +64,32 @@ export interface ConsumerStats {
   readonly inHand: number;
 }
 
-interface InHand<E> {
-  readonly message: Message<E>;
+/** An event in hand, as one delivery of it. */
+class Held<E> implements Message<E> {
+  readonly event: E;
+  readonly place: string;
   readonly body: string;
-  readonly controller: AbortController;
   attempt: number;
-}
+  #controller: AbortController | undefined;
 
-type Row = [place: string, fields: string[] | null];
+  constructor(event: E, place: string, body: string, attempt: number) {
+    this.event = event;
+    this.place = place;
+    this.body = body;
+    this.attempt = attempt;
+  }
+
+  /** Made when it is asked for: few handlers do, and it costs as much as the rest of an event. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    return this.#controller.signal;
+  }
+
+  abort(): void {
+    this.#controller ??= new AbortController();
+    this.#controller.abort();
+  }
+}
 
 /** One consumer of a group; made by `stream.consume`. It begins at once. */
 export class Consumer<E> {
@@ -81,17 +103,17 @@ export class Consumer<E> {
   readonly #concurrency: number;
   readonly #maxDeliveries: number;
   readonly #idleMs: number;
-  readonly #inHand = new Map<string, InHand<E>>();
-  readonly #waiting: InHand<E>[] = [];
+  readonly #reader: GroupReader;
+  readonly #acks: Acknowledgements;
+  readonly #inHand = new Map<string, Held<E>>();
+  /** Not begun yet: events that came for the first time, and those that come again. */
+  readonly #fresh: Held<E>[] = [];
+  readonly #again: Held<E>[] = [];
   readonly #counts = { handled: 0, failed: 0, redelivered: 0, dead: 0 };
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #done: Promise<void>;
-  #acks: string[] = [];
-  #acking: Promise<void> | undefined;
   #running = 0;
   #stopping = false;
-  #connection: OwnConnection | undefined;
-  #address: string | undefined;
   #wake: (() => void) | undefined;
 
   constructor(
@@ -107,18 +129,19 @@ export class Consumer<E> {
     this.#codec = codec;
     this.#options = options;
     this.#batch = checkWhole(options.batch ?? 100, "batch");
-    this.#concurrency = checkWhole(options.concurrency ?? 16, "concurrency");
+    const concurrency = checkWhole(options.concurrency ?? 16, "concurrency");
+    this.#concurrency = options.handleMany === undefined ? concurrency : 1;
     this.#maxDeliveries = checkWhole(options.maxDeliveries ?? 5, "maxDeliveries");
     this.#idleMs = checkWhole(options.idleMs ?? 30_000, "idleMs", 50);
     this.name = options.consumer ?? `${hostname()}-${process.pid}-${randomBytes(4).toString("hex")}`;
+    const { stream } = keys;
+    const blockMs = Math.min(BLOCK_MS, Math.ceil(this.#idleMs / 2));
+    this.#reader = new GroupReader(store, stream, options.group, this.name, this.#batch, blockMs);
+    this.#acks = new Acknowledgements(store, stream, options.group, (error) => options.onError?.(error));
     this.#every(this.#idleMs / 3, () => this.#hold());
-    this.#every(this.#idleMs / 2, () => this.#reclaim());
     const { keep = { length: 1_000 } } = options;
     if (keep !== false)
-      this.#every(5_000, async () => {
-        const args = [String(keep.length ?? 0), String(keep.ms ?? 0)];
-        await this.#store.run(trimScript, [this.#keys.stream], args);
-      });
+      this.#every(5_000, () => store.run(trimScript, [stream], [String(keep.length ?? 0), String(keep.ms ?? 0)]));
     this.#done = this.#read();
   }
 
@@ -135,16 +158,16 @@ export class Consumer<E> {
     this.#wake?.();
     const until = performance.now() + timeoutMs;
     await this.#done;
-    while ((this.#running > 0 || this.#waiting.length > 0) && performance.now() < until)
+    while (this.#running + this.#fresh.length + this.#again.length > 0 && performance.now() < until)
       await new Promise((done) => setTimeout(done, 5));
     for (const timer of this.#timers) clearInterval(timer);
-    for (const { controller } of this.#inHand.values()) controller.abort();
-    await this.#flushAcks();
-    this.#connection?.close();
+    for (const held of this.#inHand.values()) held.abort();
+    await this.#acks.flush();
+    this.#reader.close();
     await this.#store.run(leaveScript, [this.#keys.stream], [this.#options.group, this.name]).catch(() => {});
   }
 
-  #every(ms: number, work: () => Promise<void>): void {
+  #every(ms: number, work: () => Promise<unknown>): void {
     let busy = false;
     const timer = setInterval(() => {
       if (busy) return;
@@ -159,228 +182,165 @@ export class Consumer<E> {
     this.#timers.push(timer);
   }
 
-  /** What is pending for this name first, from an earlier life or a lost answer; then what is new. */
+  /**
+   * What is pending for this name first, from an earlier life or a lost answer; then, from time to time, what the dead
+   * hold; and what is new.
+   */
   async #read(): Promise<void> {
+    const { group, from, consumer } = this.#options;
     let failures = 0;
-    let own: string | undefined = "0";
     let grouped = false;
+    // A name that nobody had before has nothing pending.
+    let own = consumer === undefined ? "" : "-";
+    let others = "";
+    let sweepAt = performance.now() + this.#idleMs / 2;
     while (!this.#stopping) {
       try {
-        if (!grouped) {
-          const from = this.#options.from === "newest" ? "$" : "0";
-          await this.#store.run(groupScript, [this.#keys.stream], [this.#options.group, from]);
-          grouped = true;
-        }
+        if (!grouped) await this.#store.run(groupScript, [this.#keys.stream], [group, from === "newest" ? "$" : "0"]);
+        grouped = true;
         await this.#room();
         if (this.#stopping) return;
-        if (own !== undefined) {
-          const rows = await this.#readGroup(own, false);
-          own = rows.at(-1)?.[0];
-          await this.#takeAgain(rows.filter(([place]) => !this.#inHand.has(place)));
-        } else this.#take(await this.#readGroup(">", true), 1);
+        if (own !== "") own = await this.#takeAgain("", own);
+        else if (others !== "" || performance.now() >= sweepAt) {
+          others = await this.#takeAgain(String(this.#idleMs), others === "" ? "0-0" : others);
+          sweepAt = performance.now() + this.#idleMs / 2;
+        } else for (const [place, fields] of await this.#reader.read()) this.#take(place, fields?.[1], 1);
+        this.#next();
         failures = 0;
       } catch (error) {
         if (this.#stopping) return;
         this.#options.onError?.(error);
-        if (error instanceof Error && error.message.includes("NOGROUP")) grouped = false;
-        this.#connection?.close();
-        this.#connection = undefined;
-        own = "0";
+        this.#reader.close();
+        grouped = false;
+        own = "-";
         await new Promise((done) => setTimeout(done, 20 + fullJitterMs(failures++, 20, 1_000, Math.random)));
       }
     }
   }
 
-  async #readGroup(place: string, block: boolean): Promise<Row[]> {
-    const { group } = this.#options;
-    const head = ["GROUP", group, this.name, "COUNT", String(this.#batch)];
-    const tail = ["STREAMS", this.#keys.stream, place];
-    // The Sentinel client of node-redis shares its connection, which nothing may block.
-    const shared = this.#store.link.kind === "node-redis-sentinel";
-    if (shared) {
-      const rows = rowsOf(await this.#store.command(this.#keys.stream, "XREADGROUP", [...head, ...tail], true));
-      if (rows.length === 0 && block) await new Promise((done) => setTimeout(done, 20));
-      return rows;
-    }
-    const connection = await this.#own();
-    const blocking = block ? ["BLOCK", String(BLOCK_MS)] : [];
-    // A server that is frozen or out of reach closes nothing.
-    let timer: NodeJS.Timeout | undefined;
-    const silence = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new KeyfoldError("UNAVAILABLE", "Redis is silent.")), BLOCK_MS + 2_000);
-    });
-    try {
-      return rowsOf(await Promise.race([connection.send("XREADGROUP", [...head, ...blocking, ...tail]), silence]));
-    } catch (error) {
-      this.#address = /^MOVED \d+ (\S+)/.exec(error instanceof Error ? error.message : "")?.[1];
-      throw error;
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  async #own(): Promise<OwnConnection> {
-    if (this.#connection === undefined) {
-      const connection = await openOwn(this.#store.link, () => {}, { address: this.#address, key: this.#keys.stream });
-      connection.onEnd(() => {
-        if (this.#connection === connection) this.#connection = undefined;
-      });
-      this.#connection = connection;
-    }
-    return this.#connection;
-  }
-
-  /** Waits until there is room for more. */
+  /** Waits until there is room for more: one batch may wait while another is handled. */
   async #room(): Promise<void> {
     const most = Math.max(this.#batch, this.#concurrency);
-    while (!this.#stopping && this.#inHand.size >= most)
+    const full = () =>
+      this.#inHand.size >= 2 * most || (this.#inHand.size >= most && this.#fresh.length + this.#again.length > 0);
+    while (!this.#stopping && full())
       await new Promise<void>((done) => {
         this.#wake = done;
       });
   }
 
-  /** Rows that were delivered before: how often is asked, and what failed too often is buried. */
-  async #takeAgain(rows: readonly Row[]): Promise<void> {
-    if (rows.length === 0) return;
-    const args = [this.#options.group, this.name, ...rows.map(([place]) => place)];
-    const counts = (await this.#store.run(deliveriesScript, [this.#keys.stream], args)) as number[];
-    for (const [i, row] of rows.entries()) {
-      const deliveries = counts[i]!;
-      if (deliveries === 0) continue;
-      this.#counts.redelivered++;
-      if (deliveries > this.#maxDeliveries)
-        await this.#bury(row[0], row[1]?.[1] ?? "", deliveries - 1, "delivered too often");
-      else this.#take([row], deliveries);
-    }
+  /** Takes what was delivered before, to this name or to those that were idle; resolves to where to go on, "" at the end. */
+  async #takeAgain(idleMs: string, cursor: string): Promise<string> {
+    const args = [this.#options.group, this.name, idleMs, cursor, String(this.#batch)];
+    const [next, ...rows] = (await this.#store.run(takeScript, [this.#keys.stream], args)) as [string, ...unknown[]];
+    for (const [place, deliveries, body] of rows as [string, number, string | null][])
+      this.#take(place, body, deliveries + 1);
+    return next;
   }
 
-  #take(rows: readonly Row[], attempt: number): void {
-    for (const [place, fields] of rows) {
-      const body = fields?.[1];
-      if (body === undefined || this.#inHand.has(place)) {
-        if (body === undefined) this.#ack(place); // it was deleted from the stream
-        continue;
-      }
-      let event: E;
-      try {
-        event = this.#codec.decode(body);
-      } catch (error) {
-        this.#bury(place, body, attempt, `not readable: ${String(error)}`).catch((cause) =>
-          this.#options.onError?.(cause),
-        );
-        continue;
-      }
-      const controller = new AbortController();
-      const held: InHand<E> = {
-        message: { event, place, attempt, signal: controller.signal },
-        body,
-        controller,
-        attempt,
-      };
-      this.#inHand.set(place, held);
-      this.#waiting.push(held);
+  #take(place: string, body: string | null | undefined, attempt: number): void {
+    if (this.#inHand.has(place) || this.#acks.has(place)) return;
+    if (body === null || body === undefined) {
+      this.#acks.add(place); // it was deleted from the stream
+      return;
     }
-    this.#next();
-  }
-
-  #next(): void {
-    const { handle, handleMany } = this.#options;
-    while (this.#waiting.length > 0 && this.#running < (handleMany === undefined ? this.#concurrency : 1)) {
-      this.#running++;
-      if (handle !== undefined) {
-        const held = this.#waiting.shift()!;
-        this.#run(() => handle(held.message), [held]);
-        continue;
-      }
-      // Those that come again come alone, so that one that always fails takes no others with it.
-      const alone = this.#waiting[0]!.attempt > 1;
-      const many = this.#waiting.splice(0, alone ? 1 : this.#batch);
-      this.#run(() => handleMany!(many.map(({ message }) => message)), many);
-    }
-  }
-
-  #run(work: () => Promise<unknown>, held: readonly InHand<E>[]): void {
-    let running: Promise<unknown>;
+    let event: E;
     try {
-      running = Promise.resolve(work());
+      event = this.#codec.decode(body);
     } catch (error) {
-      running = Promise.reject(error);
+      this.#bury(new Held(undefined as E, place, body, attempt), `not readable: ${String(error)}`);
+      return;
     }
-    running
-      .then(
-        () => {
-          this.#counts.handled += held.length;
-          for (const { message } of held) {
-            this.#inHand.delete(message.place);
-            this.#ack(message.place);
-          }
-        },
-        (error) => {
-          for (const each of held) this.#failed(each, error);
-        },
-      )
-      .finally(() => {
+    this.#put(new Held(event, place, body, attempt));
+  }
+
+  #put(held: Held<E>): void {
+    this.#inHand.set(held.place, held);
+    if (held.attempt > this.#maxDeliveries) {
+      held.attempt--;
+      this.#bury(held, "delivered too often");
+    } else (held.attempt > 1 ? this.#again : this.#fresh).push(held);
+  }
+
+  /** Begins what can begin. Those that come again come alone, so that one that always fails takes no others with it. */
+  #next(): void {
+    const { handleMany } = this.#options;
+    while (this.#running < this.#concurrency && this.#again.length + this.#fresh.length > 0) {
+      this.#running++;
+      const again = this.#again.shift();
+      const many = again !== undefined ? [again] : this.#fresh.splice(0, handleMany === undefined ? 1 : this.#batch);
+      this.#handle(many, again).then(() => {
         this.#running--;
         this.#next();
         this.#wake?.();
       });
+    }
   }
 
-  #failed(held: InHand<E>, error: unknown): void {
+  async #handle(many: Held<E>[], again: Held<E> | undefined): Promise<void> {
+    if (again !== undefined && !(await this.#counted(again))) {
+      this.#inHand.delete(again.place); // it is another's, or pending until it is reclaimed
+      return;
+    }
+    const { handle, handleMany } = this.#options;
+    try {
+      await (handle === undefined ? handleMany!(many) : handle(many[0]!));
+    } catch (error) {
+      for (const held of many) this.#failed(held, error);
+      return;
+    }
+    this.#counts.handled += many.length;
+    for (const { place } of many) {
+      this.#inHand.delete(place);
+      this.#acks.add(place);
+    }
+  }
+
+  /** Counts another delivery of an event, where this consumer still holds it. */
+  async #counted(held: Held<E>): Promise<boolean> {
+    const args = [this.#options.group, this.name, "1", held.place];
+    try {
+      // Without an answer nobody knows the count: it stays pending, and is reclaimed.
+      const reply = await this.#store.run(holdScript, [this.#keys.stream], args, { repeatable: false });
+      held.attempt = (reply as number[])[0]!;
+    } catch (error) {
+      this.#options.onError?.(error);
+      return false;
+    }
+    if (held.attempt > 0) this.#counts.redelivered++;
+    return held.attempt > 0;
+  }
+
+  #failed(held: Held<E>, error: unknown): void {
     this.#counts.failed++;
-    this.#options.onError?.(error, held.message);
-    const { place } = held.message;
+    this.#options.onError?.(error, held);
     if (held.attempt >= this.#maxDeliveries) {
-      const why = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-      this.#bury(place, held.body, held.attempt, why.slice(0, 1_000)).then(
-        () => this.#inHand.delete(place),
-        (cause) => {
-          this.#inHand.delete(place); // still pending: it is buried when it is reclaimed
-          this.#options.onError?.(cause);
-        },
-      );
+      this.#bury(held, error instanceof Error ? `${error.name}: ${error.message}` : String(error));
       return;
     }
     const waitMs = fullJitterMs(held.attempt - 1, this.#options.backoffMs ?? 200, 30_000, Math.random);
-    const timer = setTimeout(() => this.#again(held), waitMs);
-    timer.unref();
+    setTimeout(() => {
+      if (this.#stopping) this.#inHand.delete(held.place);
+      else this.#put(new Held(held.event, held.place, held.body, held.attempt + 1));
+      this.#next();
+    }, waitMs).unref();
   }
 
-  /** Delivers an event that failed once more, where this consumer still holds it. */
-  #again(held: InHand<E>): void {
-    const { place, event } = held.message;
-    if (this.#stopping) {
-      this.#inHand.delete(place);
-      return;
-    }
-    const args = [this.#options.group, this.name, "1", place];
-    // Without an answer nobody knows the count: it stays pending, and is reclaimed.
-    this.#store.run(holdScript, [this.#keys.stream], args, { repeatable: false }).then(
-      (reply) => {
-        const [attempt] = reply as number[];
+  /** Moves an event to the dead letters. Where that fails it stays pending, and is buried when it is reclaimed. */
+  #bury({ place, body, attempt }: Held<E>, why: string): void {
+    const args = [this.#options.group, place, body, String(attempt), why.slice(0, 1_000)];
+    this.#store
+      .run(buryScript, [this.#keys.stream, this.#keys.dead], args)
+      .then(
+        (moved) => {
+          if (moved === 1) this.#counts.dead++;
+        },
+        (error) => this.#options.onError?.(error),
+      )
+      .then(() => {
         this.#inHand.delete(place);
-        if (attempt === 0) return;
-        this.#counts.redelivered++;
-        const next: InHand<E> = {
-          message: { event, place, attempt: attempt!, signal: held.controller.signal },
-          body: held.body,
-          controller: held.controller,
-          attempt: attempt!,
-        };
-        this.#inHand.set(place, next);
-        this.#waiting.push(next);
-        this.#next();
-      },
-      (error) => {
-        this.#inHand.delete(place);
-        this.#options.onError?.(error);
-      },
-    );
-  }
-
-  async #bury(place: string, body: string, deliveries: number, why: string): Promise<void> {
-    const args = [this.#options.group, place, body, String(deliveries), why];
-    if ((await this.#store.run(buryScript, [this.#keys.stream, this.#keys.dead], args)) === 1) this.#counts.dead++;
+        this.#wake?.();
+      });
   }
 
   /** Gives a sign of life for what is in hand; what was lost to another is stopped. */
@@ -389,59 +349,6 @@ export class Consumer<E> {
     if (places.length === 0) return;
     const args = [this.#options.group, this.name, "0", ...places];
     const counts = (await this.#store.run(holdScript, [this.#keys.stream], args)) as number[];
-    for (const [i, place] of places.entries()) {
-      const held = this.#inHand.get(place);
-      if (counts[i] === 0 && held !== undefined && !this.#acks.includes(place)) held.controller.abort();
-    }
+    for (const [i, place] of places.entries()) if (counts[i] === 0) this.#inHand.get(place)?.abort();
   }
-
-  /** Takes over what consumers hold that gave no sign of life. */
-  async #reclaim(): Promise<void> {
-    let cursor = "0-0";
-    do {
-      if (this.#stopping || this.#inHand.size >= this.#batch) return;
-      const { stream } = this.#keys;
-      const args = [stream, this.#options.group, this.name, String(this.#idleMs), cursor, "COUNT", String(this.#batch)];
-      const reply = (await this.#store.command(stream, "XAUTOCLAIM", args, true)) as [string, (Row | null)[]];
-      cursor = reply[0];
-      await this.#takeAgain(reply[1].filter((row) => row !== null && !this.#inHand.has(row[0])) as Row[]);
-    } while (cursor !== "0-0");
-  }
-
-  #ack(place: string): void {
-    this.#acks.push(place);
-    if (this.#acking === undefined)
-      this.#acking = new Promise<void>((done) => setImmediate(done)).then(() => this.#flushAcks());
-  }
-
-  async #flushAcks(): Promise<void> {
-    this.#acking = undefined;
-    const places = this.#acks;
-    if (places.length === 0) return;
-    this.#acks = [];
-    const { stream } = this.#keys;
-    try {
-      await this.#store.command(stream, "XACK", [stream, this.#options.group, ...places], true);
-    } catch (error) {
-      // They are done: acknowledged again as soon as Redis answers; repeating it is harmless.
-      this.#options.onError?.(error);
-      if (this.#stopping) return;
-      const timer = setTimeout(() => {
-        for (const place of places) this.#ack(place);
-      }, 100);
-      timer.unref();
-    }
-  }
-}
-
-/** RESP2 gives a list of streams, RESP3 a map; there is one stream. */
-function rowsOf(reply: unknown): Row[] {
-  if (reply === null || reply === undefined) return [];
-  if (Array.isArray(reply)) {
-    const first: unknown = reply[0];
-    // A driver may hand a map out as a flat list of names and values.
-    return (Array.isArray(first) ? first[1] : reply[1]) as Row[];
-  }
-  const [rows] = reply instanceof Map ? reply.values() : Object.values(reply as Record<string, Row[]>);
-  return (rows ?? []) as Row[];
 }

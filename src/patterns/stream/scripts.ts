@@ -26,16 +26,27 @@ export const groupScript = script(`local r=redis.pcall('XGROUP','CREATE',KEYS[1]
 if type(r)=='table' and r.err and not string.find(r.err,'BUSYGROUP') then return r end
 return 1`);
 
-/** KEYS: stream. ARGV: group, consumer, ids. How often each was delivered; 0 for one that this consumer does not hold. */
-export const deliveriesScript = script(
-  `local out={}
-for i=3,#ARGV do
-local p=redis.call('XPENDING',KEYS[1],ARGV[1],ARGV[i],ARGV[i],1)[1]
-out[#out+1]=p and p[2]==ARGV[2] and p[4] or 0
+/**
+ * KEYS: stream. ARGV: group, consumer, milliseconds, where to begin, how many. Takes over what was idle for so long; with
+ * "" for milliseconds what the consumer has already. Neither counts as a delivery. Reply: where to go on ("" at the end),
+ * then for each its place, how often it was delivered, and the event, null where it is not in the stream any more.
+ */
+export const takeScript = script(`local K,g=KEYS[1],ARGV[1]
+local ids,at={},''
+if ARGV[3]=='' then
+for i,p in ipairs(redis.call('XPENDING',K,g,ARGV[4],'+',ARGV[5],ARGV[2])) do ids[i]=p[1] end
+if #ids==tonumber(ARGV[5]) then at='('..ids[#ids] end
+else
+local r=redis.call('XAUTOCLAIM',K,g,ARGV[2],ARGV[3],ARGV[4],'COUNT',ARGV[5],'JUSTID')
+ids=r[2]
+if r[1]~='0-0' then at=r[1] end
 end
-return out`,
-  { writes: false },
-);
+local out={at}
+for _,id in ipairs(ids) do
+local e=redis.call('XRANGE',K,id,id)[1]
+out[#out+1]={id,redis.call('XPENDING',K,g,id,id,1)[1][4],e and e[2][2] or false}
+end
+return out`);
 
 /**
  * KEYS: stream. ARGV: group, consumer, "1" to count a delivery, ids. Begins the idle time of those that the consumer

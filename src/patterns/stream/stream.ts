@@ -1,6 +1,7 @@
 import { KeyfoldError } from "../../internal/errors.js";
 import { checkPrefix, checkWhole, hashTag } from "../redis/keys.js";
 import type { RedisClient } from "../redis/link.js";
+import { once } from "../redis/once.js";
 import { soon } from "../redis/soon.js";
 import { type CallOptions, RedisStore, type StoreOptions } from "../redis/store.js";
 import { Consumer, type ConsumerOptions } from "./consumer.js";
@@ -181,7 +182,7 @@ export class Stream<E> {
       }
       args.push(id === undefined ? "0" : "1", body);
     }
-    const maybe = this.#store.once();
+    const maybe = once(this.#store);
     const [writeId, until] = Array.isArray(maybe) ? maybe : await maybe;
     if (writeId !== "") keys.push(`${this.#key}w:${writeId}`);
     // Where every event has an id, sending them again is harmless without any other.
