@@ -1,5 +1,5 @@
 // npm run test:drivers: official drivers of other languages against the embedded engines, unchanged.
-// Python's driver and pytest go into a virtual environment in the user's cache folder.
+// Python's drivers and pytest go into a virtual environment in the user's cache folder.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -29,5 +29,25 @@ const status = run(python, ["-m", "pytest", "-q", "-p", "no:cacheprovider", "tes
   KEYFOLD_DYNAMODB_URL: engines.dynamodb.url,
   PYTHONDONTWRITEBYTECODE: "1",
 });
+const go = runGo();
 await engines.close();
-process.exitCode = status;
+process.exitCode = status || go;
+
+/** The AWS SDK for Go, where there is a Go: its closing line counts as pytest's does. */
+function runGo() {
+  const { status: found } = spawnSync("go", ["version"]);
+  if (found !== 0) {
+    console.log("the AWS SDK for Go: skipped, there is no go");
+    return 0;
+  }
+  const { status, stdout } = spawnSync("go", ["test", "-count=1", "-v", "./..."], {
+    cwd: "test/drivers/go",
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, KEYFOLD_DYNAMODB_URL: engines.dynamodb.url },
+  });
+  const count = (outcome) => stdout.match(new RegExp(`^--- ${outcome}`, "gm"))?.length ?? 0;
+  if (status !== 0) console.log(stdout);
+  console.log(`drivers: ${count("PASS")} passed, ${Math.max(count("FAIL"), status === 0 ? 0 : 1)} failed in Go`);
+  return status ?? 1;
+}
