@@ -3,10 +3,11 @@ import type { Comparison, RoundsOptions } from "../harness/rounds.js";
 import { renderStartUp, startUp } from "../harness/start-up.js";
 import { engineComparisons } from "./engine.js";
 import { largeTableComparison } from "./large-table.js";
+import { type Share, sdkShares } from "./sdk.js";
 import { ping, startEmbedded, startPeer } from "./servers.js";
 
 /** The parts of `npm run bench -- dynamodb`. */
-export const dynamodbParts = ["dynalite", "moto", "start-up", "large"] as const;
+export const dynamodbParts = ["dynalite", "moto", "sdk", "start-up", "large"] as const;
 
 const showRates = (comparison: Comparison): void => console.log(renderRates(comparison));
 
@@ -25,6 +26,16 @@ export async function dynamodbBench(
       await Promise.all(servers.map((server) => server.stop()));
       break;
     }
+    case "sdk": {
+      const servers = [await startEmbedded(), await startPeer("dynalite")] as const;
+      const show = ({ comparison, ofSdk }: Share): void => {
+        console.log(renderRates(comparison).trimEnd());
+        console.log(`  the SDK's share of a request's time: ${(ofSdk * 100).toFixed(0)} %\n`);
+      };
+      await sdkShares(...servers, show, { ...rounds, scale: quick ? 0.3 : 1 });
+      await Promise.all(servers.map((server) => server.stop()));
+      break;
+    }
     case "start-up": {
       const figures = await startUp(startEmbedded, ping, quick ? 5 : 15);
       const title = "start to first answer, DynamoDB engine";
@@ -32,9 +43,11 @@ export async function dynamodbBench(
       break;
     }
     case "large": {
-      const { comparison, startMs } = await largeTableComparison(quick ? 200_000 : 10_000_000, rounds);
+      const { comparison, startMs, fillSeconds } = await largeTableComparison(quick ? 200_000 : 10_000_000, rounds);
       console.log(render(comparison));
-      console.log(`  start of the process to the first query answered: ${startMs.toFixed(0)} ms\n`);
+      console.log(
+        `  start of the process to the first query answered: ${startMs.toFixed(0)} ms; filling took ${fillSeconds.toFixed(0)} s\n`,
+      );
       break;
     }
     default: {
