@@ -6,8 +6,7 @@ import { type Command, FLAG_WRITE } from "./commands/spec.js";
 import { Config } from "./config/config.js";
 import { writeSettingsFile } from "./config/file.js";
 import { Database, NOTIFY_KEYEVENT, NOTIFY_KEYSPACE } from "./data/database.js";
-import type { Entry } from "./data/entry.js";
-import { isLfu, lfuInitial, lfuTouch, makeRoom } from "./data/eviction.js";
+import { isLfu, lfuInitial, lfuTouched, makeRoom } from "./data/eviction.js";
 import { AclLog } from "./info/acl-log.js";
 import { LatencyMonitor } from "./info/latency.js";
 import { Slowlog } from "./info/slowlog.js";
@@ -267,15 +266,25 @@ export class RedisServer {
     if (this.#log !== undefined) this.log(level, message);
   }
 
+  /** The last millisecond that {@link microseconds} saw, and when it began by the clock that has parts of one. */
+  #tick = { ms: 0, at: 0 };
+
+  /** Microseconds since 1970: counted from the tick of the server's own clock, so that a later call never gives less. */
+  microseconds(): number {
+    const ms = Math.floor(this.clock.now());
+    const at = performance.now();
+    if (this.#tick.ms !== ms) this.#tick = { ms, at };
+    return ms * 1000 + Math.min(999, Math.floor((at - this.#tick.at) * 1000));
+  }
+
   nextClientId(): number {
     return this.#nextClientId++;
   }
 
-  /** Notes an access to an entry for the policies of eviction. */
-  touch(entry: Entry): void {
-    if (this.current?.noTouch) return;
-    if (this.#lfu) lfuTouch(entry, this);
-    else entry.access = Math.floor(this.now / 1000);
+  /** An entry's mark for the policies of eviction after an access. */
+  touched(access: number): number {
+    if (this.current?.noTouch) return access;
+    return this.#lfu ? lfuTouched(access, this) : Math.floor(this.now / 1000);
   }
 
   /** The access mark of a new entry. */

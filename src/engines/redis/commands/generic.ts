@@ -166,10 +166,11 @@ export function randomkey(c: Client): Reply {
 export function keys(c: Client, a: string[]): Reply {
   const pattern = a[1]!;
   const out: string[] = [];
-  for (const entry of [...c.db.dense]) {
-    if (!globMatch(pattern, entry.key)) continue;
-    if (entry.expireAt !== 0 && c.db.peek(entry.key) === undefined) continue;
-    out.push(entry.key);
+  const { map } = c.db;
+  // Downwards: what has expired is removed on the way.
+  for (let place = map.size - 1; place >= 0; place--) {
+    const key = map.keyAt(place);
+    if (globMatch(pattern, key) && (map.expiryAt(place) === 0 || c.db.peek(key) !== undefined)) out.push(key);
   }
   return out;
 }
@@ -211,14 +212,14 @@ export function scan(c: Client, a: string[]): Reply {
   const { count, pattern, type: wanted } = scanOptions(a, 2, true);
   const { db } = c;
   const out: string[] = [];
-  const { from, to, next } = scanDown(db.dense.length, cursor, count);
-  const seen = db.dense.slice(from, to);
-  for (let i = seen.length - 1; i >= 0; i--) {
-    const entry = seen[i]!;
-    if (pattern !== undefined && !globMatch(pattern, entry.key)) continue;
-    if (entry.expireAt !== 0 && db.peek(entry.key) === undefined) continue;
-    if (wanted !== undefined && typeNames[entry.type] !== wanted) continue;
-    out.push(entry.key);
+  const { map } = db;
+  const { from, to, next } = scanDown(map.size, cursor, count);
+  for (let place = to - 1; place >= from; place--) {
+    const key = map.keyAt(place);
+    if (pattern !== undefined && !globMatch(pattern, key)) continue;
+    const type = typeNames[map.typeAt(place)];
+    if (map.expiryAt(place) !== 0 && db.peek(key) === undefined) continue;
+    if (wanted === undefined || type === wanted) out.push(key);
   }
   return [String(next), out];
 }
@@ -318,7 +319,7 @@ export function objectEncoding(c: Client, a: string[]): Reply {
 export function objectFreq(c: Client, a: string[]): Reply {
   const entry = c.db.peek(a[2]!);
   if (entry === undefined) return null;
-  return c.server.lfu ? lfuCounter(entry, c.server) : NOT_LFU;
+  return c.server.lfu ? lfuCounter(entry.access, c.server) : NOT_LFU;
 }
 
 export function objectIdletime(c: Client, a: string[]): Reply {

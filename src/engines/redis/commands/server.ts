@@ -29,20 +29,10 @@ export function dbsize(c: Client): Reply {
   return c.db.size;
 }
 
-/** Per server, the last millisecond that TIME answered and when it began, by the clock that has parts of one. */
-const ticks = new WeakMap<object, { ms: number; at: number }>();
-
-/** Microseconds are counted from the tick of the server's own clock, so that a later TIME is never an earlier one. */
 export function time(c: Client): Reply {
-  const ms = Math.floor(c.server.clock.now());
-  const at = performance.now();
-  let tick = ticks.get(c.server);
-  if (tick?.ms !== ms) {
-    tick = { ms, at };
-    ticks.set(c.server, tick);
-  }
-  const micros = Math.min(999, Math.floor((at - tick.at) * 1000));
-  return [String(Math.floor(ms / 1000)), String((ms % 1000) * 1000 + micros)];
+  const micros = c.server.microseconds();
+  const seconds = Math.floor(micros / 1e6);
+  return [String(seconds), String(micros - seconds * 1e6)];
 }
 
 /** Empties a database: those who watch or track its keys are told. */

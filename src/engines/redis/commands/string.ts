@@ -13,14 +13,20 @@ const TOO_BIG = err("string exceeds maximum allowed size (proto-max-bulk-len)");
 const OVERFLOW = err("increment or decrement would overflow");
 
 export function get(c: Client, a: string[]): Reply {
-  const entry = c.db.read(a[1]!);
-  if (entry === undefined) return null;
-  if (entry.type !== TYPE_STRING) return WRONGTYPE;
-  return stringOf(entry.value as StringValue);
+  const found = c.db.readText(a[1]!);
+  if (found === undefined) return null;
+  if (typeof found === "string") return found;
+  if (found.type !== TYPE_STRING) return WRONGTYPE;
+  return stringOf(found.value as StringValue);
 }
 
-/** Sets a key to a string without an expiry; the end of all SETs. */
+/** Sets a key to a string without an expiry. */
 function store(c: Client, key: string, value: string): void {
+  if (!c.db.setText(key, value, c)) storeEntry(c, key, value);
+}
+
+/** The same with an entry for the key, for those who need it next. */
+function storeEntry(c: Client, key: string, value: string): void {
   const { db, server } = c;
   let entry = db.map.get(key);
   if (entry !== undefined && entry.type === TYPE_STRING && entry.expireAt === 0) {
@@ -107,7 +113,7 @@ function setExpiring(c: Client, a: string[], unit: "EX" | "PX", name: string): R
   const key = a[1]!;
   const at = expiryMoment(c, a[2]!, unit, name);
   const { db, server } = c;
-  store(c, key, a[3]!);
+  storeEntry(c, key, a[3]!);
   db.setExpiry(db.map.get(key)!, at);
   server.dirty++;
   server.notify(NOTIFY_STRING, "set", key, db);
@@ -195,8 +201,9 @@ export function getex(c: Client, a: string[]): Reply {
 export function mget(c: Client, a: string[]): Reply {
   const out: Reply[] = [];
   for (let i = 1; i < a.length; i++) {
-    const entry = c.db.read(a[i]!);
-    out.push(entry === undefined || entry.type !== TYPE_STRING ? null : stringOf(entry.value as StringValue));
+    const found = c.db.readText(a[i]!);
+    if (found === undefined || typeof found === "string") out.push(found ?? null);
+    else out.push(found.type === TYPE_STRING ? stringOf(found.value as StringValue) : null);
   }
   return out;
 }
@@ -221,14 +228,14 @@ export function msetnx(c: Client, a: string[]): Reply {
 /** Changes a counter by an exact amount. */
 function count(c: Client, key: string, by: number | bigint): Reply {
   const { db, server } = c;
-  const entry = db.write(key);
+  const found = db.writeText(key);
   let old: number | bigint = 0;
-  if (entry !== undefined) {
-    if (entry.type !== TYPE_STRING) return WRONGTYPE;
-    const { value } = entry;
+  if (found !== undefined) {
+    if (typeof found !== "string" && found.type !== TYPE_STRING) return WRONGTYPE;
+    const value = typeof found === "string" ? found : (found.value as StringValue);
     if (typeof value === "number") old = value;
     else {
-      const parsed = parseInt64(stringOf(value as StringValue));
+      const parsed = parseInt64(stringOf(value));
       if (parsed === undefined) return NOT_INTEGER;
       old = parsed;
     }
@@ -239,11 +246,10 @@ function count(c: Client, key: string, by: number | bigint): Reply {
     sum = BigInt(old) + BigInt(by);
     if (sum > INT64_MAX || sum < INT64_MIN) return OVERFLOW;
   }
-  const value = typeof sum === "number" ? sum : sum.toString();
-  if (entry === undefined) db.changed(key, c, db.add(key, TYPE_STRING, value));
+  if (found === undefined || typeof found === "string") store(c, key, sum.toString());
   else {
-    entry.value = value;
-    db.changed(key, c, entry);
+    found.value = typeof sum === "number" ? sum : sum.toString();
+    db.changed(key, c, found);
   }
   server.dirty++;
   if (server.notifyFlags !== 0) server.notify(NOTIFY_STRING, "incrby", key, db);

@@ -1,8 +1,9 @@
 import type { Client } from "../client.js";
 import type { RedisServer } from "../state.js";
-import { Entries } from "./entries.js";
+import { Entries, isShort } from "./entries.js";
 import { Entry, sizeOfEntry, TYPE_STRING, type TypeNumber, type Value } from "./entry.js";
 import { Expiries } from "./expiries.js";
+import { NOWHERE } from "./string-index.js";
 
 /** What saves the keys of a database while they change (see persistence/key-walk.ts). */
 export interface KeyWatcher {
@@ -52,20 +53,69 @@ export class Database {
   }
 
   get size(): number {
-    return this.map.dense.length;
+    return this.map.size;
   }
 
-  /** All entries; a removed one's place is taken by the last (see `scanDown`). */
-  get dense(): readonly Entry[] {
-    return this.map.dense;
+  /** The entry at a place of the order, for reading; a removed one's place is taken by the last (see `scanDown`). */
+  entryAt(place: number): Entry {
+    return this.map.at(place);
+  }
+
+  /** All entries in order, for reading. */
+  *entries(): Generator<Entry> {
+    for (let place = 0; place < this.map.size; place++) yield this.map.at(place);
   }
 
   /** The entry of a key, or undefined when there is none or its time has passed. Leaves counters and access times. */
   peek(key: string): Entry | undefined {
-    const entry = this.map.get(key);
+    return this.#alive(this.map.get(key));
+  }
+
+  #alive(entry: Entry | undefined): Entry | undefined {
     if (entry === undefined) return undefined;
     if (entry.expireAt !== 0 && this.server.now > entry.expireAt) return this.#expired(entry);
     return entry;
+  }
+
+  /**
+   * Like {@link read} for those who want a string's bytes alone: a compact string's text, which spares the entry, or
+   * else the entry.
+   */
+  readText(key: string): string | Entry | undefined {
+    const { map } = this;
+    const ref = map.find(key);
+    if (ref >= NOWHERE) return this.read(key);
+    const { server } = this;
+    server.stats.keyspaceHits++;
+    map.setAccess(ref, server.touched(map.access(ref)));
+    return map.text(ref);
+  }
+
+  /** The same for those who set the string next. */
+  writeText(key: string): string | Entry | undefined {
+    const { map } = this;
+    const ref = map.find(key);
+    if (ref >= NOWHERE) return this.write(key);
+    map.setAccess(ref, this.server.touched(map.access(ref)));
+    return map.text(ref);
+  }
+
+  /**
+   * Sets a key to a string without an expiry as a compact string, where that can be; false when nothing was done. Tells
+   * those who watch or track the key.
+   */
+  setText(key: string, value: string, client: Client): boolean {
+    if (!isShort(key, value) || this.walks.size !== 0) return false;
+    const { map, server } = this;
+    const ref = map.find(key);
+    if (ref >= 0) {
+      const entry = map.entry(ref);
+      if (entry.type !== TYPE_STRING || entry.expireAt !== 0) return false;
+    }
+    this.bytes += map.setText(ref, key, value, server.newAccess());
+    if (ref === NOWHERE && server.notifyFlags & NOTIFY_NEW) server.notify(NOTIFY_NEW, "new", key, this);
+    this.signal(key, client);
+    return true;
   }
 
   #expired(entry: Entry): Entry | undefined {
@@ -98,13 +148,13 @@ export class Database {
       return undefined;
     }
     server.stats.keyspaceHits++;
-    server.touch(entry);
+    entry.access = server.touched(entry.access);
     return entry;
   }
 
-  /** The entry for those who only ask about it: counts a hit or a miss, and leaves the access time. */
+  /** The entry for those who only ask about it and change nothing: counts a hit or a miss, leaves the access time. */
   look(key: string): Entry | undefined {
-    const entry = this.peek(key);
+    const entry = this.#alive(this.map.look(key));
     if (entry === undefined) {
       this.server.stats.keyspaceMisses++;
       this.server.notify(NOTIFY_MISS, "keymiss", key, this);
@@ -115,7 +165,7 @@ export class Database {
   /** The entry for changing: notes the access. */
   write(key: string): Entry | undefined {
     const entry = this.peek(key);
-    if (entry !== undefined) this.server.touch(entry);
+    if (entry !== undefined) entry.access = this.server.touched(entry.access);
     return entry;
   }
 
@@ -156,10 +206,10 @@ export class Database {
     if (walks.size === 0) this.map.delete(entry);
     else {
       for (const walk of walks) walk.before(this, entry);
-      const last = this.dense.at(-1)!;
+      // A saving walk knows entries by their identity.
+      const moved = entry.index === this.size - 1 ? undefined : this.map.unpackedAt(this.size - 1);
       this.map.delete(entry);
-      const moved = last === entry ? undefined : last;
-      for (const walk of walks) walk.removed(this, entry, moved, this.dense.length);
+      for (const walk of walks) walk.removed(this, entry, moved, this.size);
     }
     if (entry.expireAt !== 0) this.expiries.remove(entry);
     this.bytes -= entry.bytes;
@@ -210,8 +260,8 @@ export class Database {
   /** A random entry that is not expired, or undefined. */
   random(): Entry | undefined {
     const { server } = this;
-    for (let tries = 0; this.dense.length > 0; tries++) {
-      const entry = this.dense[Math.floor(server.random() * this.dense.length)]!;
+    for (let tries = 0; this.size > 0; tries++) {
+      const entry = this.entryAt(Math.floor(server.random() * this.size));
       if (entry.expireAt === 0 || server.now <= entry.expireAt) return entry;
       if (server.expiryPaused && tries > 100) return entry;
       this.#expired(entry);
@@ -221,7 +271,7 @@ export class Database {
 
   /** Drops everything; tells how many keys there were. */
   clear(): number {
-    const count = this.dense.length;
+    const count = this.size;
     this.map = new Entries();
     this.expiries = new Expiries();
     this.bytes = 0;

@@ -1,38 +1,191 @@
-import type { Entry } from "./entry.js";
-import { StringIndex } from "./string-index.js";
+import { CompactStrings, longestKey, longestValue } from "./compact-strings.js";
+import { Entry, TYPE_STRING, type TypeNumber } from "./entry.js";
+import { NOWHERE, StringIndex } from "./string-index.js";
 
-/** The entries of a database by their keys, and all of them in one dense array (see `scanDown`). */
+/** Whether a string that does not expire may be held as a compact one. */
+export function isShort(key: string, value: string): boolean {
+  return key.length <= longestKey && value.length <= longestValue;
+}
+
+/** What a compact string is counted with, its places in the order and the index included. */
+function compactBytes(length: number): number {
+  return 48 + length;
+}
+
+/**
+ * The entries of a database by their keys, and all of them in one dense order (see `scanDown`). Short strings that do
+ * not expire have no {@link Entry} until somebody asks for one: they lie in {@link CompactStrings}. What the index gives
+ * for a key is an entry's place in the order, or below -1 a compact string's reference.
+ */
 export class Entries extends StringIndex {
-  readonly dense: Entry[] = [];
+  readonly #dense: (Entry | number)[] = [];
+  #compact = new CompactStrings();
 
-  protected textAt(place: number): string {
-    return this.dense[place]!.key;
+  get size(): number {
+    return this.#dense.length;
   }
 
-  get(key: string): Entry | undefined {
-    const place = this.find(key);
-    return place < 0 ? undefined : this.dense[place];
+  /** Bytes of the buffers in which compact strings lie, free room included. */
+  get heldBytes(): number {
+    return this.#compact.heldBytes;
+  }
+
+  protected holds(ref: number, key: string): boolean {
+    return ref >= 0 ? (this.#dense[ref] as Entry).key === key : this.#compact.hasKey(ref, key);
   }
 
   has(key: string): boolean {
-    return this.find(key) >= 0;
+    return this.find(key) !== NOWHERE;
+  }
+
+  /** The entry of a key; a compact string becomes one, so that it can be changed. */
+  get(key: string): Entry | undefined {
+    const ref = this.find(key);
+    if (ref >= 0) return this.#dense[ref] as Entry;
+    return ref === NOWHERE ? undefined : this.#unpack(key, ref);
+  }
+
+  /** The entry of a key for reading: of a compact string a copy. */
+  look(key: string): Entry | undefined {
+    const ref = this.find(key);
+    if (ref >= 0) return this.#dense[ref] as Entry;
+    return ref === NOWHERE ? undefined : this.#copy(key, ref);
+  }
+
+  /** The entry that {@link find} gave as a place. */
+  entry(place: number): Entry {
+    return this.#dense[place] as Entry;
+  }
+
+  /** The entry at a place of the order; of a compact string a copy, for reading and for {@link delete}. */
+  at(place: number): Entry {
+    const one = this.#dense[place]!;
+    return typeof one === "number" ? this.#copy(this.#compact.key(one), one) : one;
+  }
+
+  /** The same as an entry that stays the key's. */
+  unpackedAt(place: number): Entry {
+    const one = this.#dense[place]!;
+    return typeof one === "number" ? this.#unpack(this.#compact.key(one), one) : one;
+  }
+
+  keyAt(place: number): string {
+    const one = this.#dense[place]!;
+    return typeof one === "number" ? this.#compact.key(one) : one.key;
+  }
+
+  typeAt(place: number): TypeNumber {
+    const one = this.#dense[place]!;
+    return typeof one === "number" ? TYPE_STRING : one.type;
+  }
+
+  /** {@link Entry.expireAt}. */
+  expiryAt(place: number): number {
+    const one = this.#dense[place]!;
+    return typeof one === "number" ? 0 : one.expireAt;
+  }
+
+  #copy(key: string, ref: number): Entry {
+    const compact = this.#compact;
+    const entry = new Entry(key, TYPE_STRING, compact.value(ref), compact.access(ref));
+    entry.index = compact.place(ref);
+    entry.bytes = compactBytes(compact.length(ref));
+    return entry;
+  }
+
+  #unpack(key: string, ref: number): Entry {
+    const entry = this.#copy(key, ref);
+    this.#dense[entry.index] = entry;
+    this.move(key, ref, entry.index);
+    this.#free(ref);
+    return entry;
+  }
+
+  /** The value of a compact string. */
+  text(ref: number): string {
+    return this.#compact.value(ref);
+  }
+
+  access(ref: number): number {
+    return this.#compact.access(ref);
+  }
+
+  setAccess(ref: number, access: number): void {
+    this.#compact.setAccess(ref, access);
+  }
+
+  /**
+   * Sets a key to a compact string in place of what {@link find} gave for it: nothing, a compact string, or a string's
+   * entry that does not expire. They must be short ({@link isShort}). Tells by how much the counted bytes grow.
+   */
+  setText(ref: number, key: string, value: string, access: number): number {
+    const compact = this.#compact;
+    const bytes = compactBytes(key.length + value.length);
+    if (ref === NOWHERE) {
+      const place = this.#dense.length;
+      const made = compact.add(key, value, place, access);
+      this.#dense.push(made);
+      this.add(key, made);
+      return bytes;
+    }
+    if (ref >= 0) {
+      const entry = this.#dense[ref] as Entry;
+      const made = compact.add(key, value, ref, access);
+      this.#dense[ref] = made;
+      this.move(key, ref, made);
+      const before = entry.bytes;
+      entry.bytes = 0;
+      return bytes - before;
+    }
+    const before = compactBytes(compact.length(ref));
+    if (compact.overwrite(ref, value, access)) return bytes - before;
+    const place = compact.place(ref);
+    compact.remove(ref);
+    const made = compact.add(key, value, place, access);
+    this.#dense[place] = made;
+    if (made !== ref) this.move(key, ref, made);
+    return bytes - before;
   }
 
   /** Takes in an entry whose key is not there. */
   insert(entry: Entry): void {
-    entry.index = this.dense.length;
-    this.dense.push(entry);
+    entry.index = this.#dense.length;
+    this.#dense.push(entry);
     this.add(entry.key, entry.index);
   }
 
   /** Takes an entry out; the last one gets its place. */
   delete(entry: Entry): void {
-    const { dense } = this;
-    this.remove(entry.key, entry.index);
+    const dense = this.#dense;
+    const held = dense[entry.index]!;
+    this.remove(entry.key, typeof held === "number" ? held : entry.index);
     const last = dense.pop()!;
-    if (last === entry) return;
-    this.move(last.key, last.index, entry.index);
-    dense[entry.index] = last;
-    last.index = entry.index;
+    if (last !== held) {
+      dense[entry.index] = last;
+      if (typeof last === "number") this.#compact.setPlace(last, entry.index);
+      else {
+        this.move(last.key, last.index, entry.index);
+        last.index = entry.index;
+      }
+    }
+    if (typeof held === "number") this.#free(held);
+  }
+
+  #free(ref: number): void {
+    this.#compact.remove(ref);
+    if (this.#compact.sparse) this.#gather();
+  }
+
+  /** Moves the compact strings together, after most of them were removed. */
+  #gather(): void {
+    const from = this.#compact;
+    const to = new CompactStrings();
+    this.renumber((ref) => {
+      if (ref >= 0) return ref;
+      const moved = from.moveTo(to, ref);
+      this.#dense[to.place(moved)] = moved;
+      return moved;
+    });
+    this.#compact = to;
   }
 }

@@ -22,22 +22,23 @@ export function lfuInitial(now: number): number {
 }
 
 /** The counter as it is now, decayed. */
-export function lfuCounter(entry: Entry, server: RedisServer): number {
-  const counter = entry.access & 255;
+export function lfuCounter(access: number, server: RedisServer): number {
+  const counter = access & 255;
   const { lfuDecayTime } = server.config;
   if (lfuDecayTime === 0) return counter;
-  const last = (entry.access >>> 8) & 0xffff;
+  const last = (access >>> 8) & 0xffff;
   const passed = (minutes(server.now) - last + 0x10000) & 0xffff;
   return Math.max(0, counter - Math.floor(passed / lfuDecayTime));
 }
 
-export function lfuTouch(entry: Entry, server: RedisServer): void {
-  let counter = lfuCounter(entry, server);
+/** The access mark after one more access. */
+export function lfuTouched(access: number, server: RedisServer): number {
+  let counter = lfuCounter(access, server);
   if (counter < 255) {
     const base = Math.max(0, counter - initialCounter);
     if (server.random() < 1 / (base * server.config.lfuLogFactor + 1)) counter++;
   }
-  entry.access = (minutes(server.now) << 8) | counter;
+  return (minutes(server.now) << 8) | counter;
 }
 
 /** Seconds since the last access. */
@@ -48,7 +49,7 @@ export function idleSeconds(entry: Entry, server: RedisServer): number {
 /** How much better than another it is to evict this entry; the greatest goes first. */
 function score(entry: Entry, server: RedisServer, policy: string): number {
   if (policy.endsWith("-lru")) return idleSeconds(entry, server);
-  if (policy.endsWith("-lfu")) return 255 - lfuCounter(entry, server);
+  if (policy.endsWith("-lfu")) return 255 - lfuCounter(entry.access, server);
   return -entry.expireAt;
 }
 
@@ -58,12 +59,12 @@ function pick(server: RedisServer, policy: string): { db: Database; entry: Entry
   let best: { db: Database; entry: Entry } | undefined;
   let bestScore = Number.NEGATIVE_INFINITY;
   for (const db of server.dbs) {
-    const size = volatileOnly ? db.expiries.size : db.dense.length;
+    const size = volatileOnly ? db.expiries.size : db.size;
     if (size === 0) continue;
     const samples = random ? 1 : Math.min(size, server.config.maxmemorySamples * 2);
     for (let i = 0; i < samples; i++) {
       const at = Math.floor(server.random() * size);
-      const entry = volatileOnly ? db.expiries.at(at) : db.dense[at]!;
+      const entry = volatileOnly ? db.expiries.at(at) : db.entryAt(at);
       if (random) {
         if (best === undefined || server.random() < 0.5) best = { db, entry };
         continue;

@@ -13,21 +13,25 @@ function hashOf(text: string): number {
   return hash === 0 ? 1 : hash;
 }
 
+/** What {@link StringIndex.find} gives for a string that is not there. */
+export const NOWHERE = -1;
+
 /**
- * Finds the places of strings that stand in a dense array. Open addressing over one typed array, which the garbage
+ * Finds by strings where they stand: numbers that mean something to whoever holds them, for instance places in an array.
+ * Open addressing over one typed array, which the garbage
  * collector need not look through: a lookup with a string that has just been read costs a third of a Map's, where V8
  * first computes its hash by a call out of the compiled code, and a table of a million keys is no object of its own.
  */
 export abstract class StringIndex {
-  /** Pairs: a hash, 0 for a free slot, and a place. */
+  /** Pairs: a hash, 0 for a free slot, and where the string stands. */
   #slots = new Int32Array(2 * smallest);
   #mask = smallest - 1;
   #count = 0;
 
-  /** The string at a place. */
-  protected abstract textAt(place: number): string;
+  /** Whether this string stands there. */
+  protected abstract holds(place: number, text: string): boolean;
 
-  /** The place of a string, or -1. */
+  /** Where a string stands, or {@link NOWHERE}. */
   find(text: string): number {
     const hash = hashOf(text);
     const slots = this.#slots;
@@ -36,8 +40,8 @@ export abstract class StringIndex {
       const held = slots[2 * slot];
       if (held === hash) {
         const place = slots[2 * slot + 1]!;
-        if (this.textAt(place) === text) return place;
-      } else if (held === 0) return -1;
+        if (this.holds(place, text)) return place;
+      } else if (held === 0) return NOWHERE;
     }
   }
 
@@ -68,6 +72,12 @@ export abstract class StringIndex {
     }
     slots[2 * free] = 0;
     if (--this.#count * 8 < mask + 1 && mask + 1 > smallest) this.#resize((mask + 1) >> 1);
+  }
+
+  /** Notes that all strings may have got other places. */
+  protected renumber(placeNow: (place: number) => number): void {
+    const slots = this.#slots;
+    for (let i = 0; i < slots.length; i += 2) if (slots[i] !== 0) slots[i + 1] = placeNow(slots[i + 1]!);
   }
 
   #slotOf(text: string, place: number): number {
@@ -106,7 +116,7 @@ export class MemberIndex extends StringIndex {
     for (let i = 0; i < members.length; i++) this.add(members[i]!, i);
   }
 
-  protected textAt(place: number): string {
-    return this.#members[place]!;
+  protected holds(place: number, text: string): boolean {
+    return this.#members[place] === text;
   }
 }

@@ -24,13 +24,13 @@ describe("a walk over all keys", () => {
   it.each(Array.from({ length: 20 }, (_, seed) => seed))("sees each key once as it was (seed %i)", (seed) => {
     const { server, db } = serverWith(400);
     const random = seeded(seed);
-    const before = Object.fromEntries(db.dense.map(({ key, value }) => [key, value]));
+    const before = Object.fromEntries([...db.entries()].map(({ key, value }) => [key, value]));
     const seen: [string, unknown][] = [];
     const walk = new KeyWalk(server, (_, { key, value }) => void seen.push([key, value]));
     for (let round = 0; !walk.step(-1); round++) {
       for (let i = 0; i < 12; i++) {
         const what = random();
-        const entry = db.dense[Math.floor(random() * db.dense.length)];
+        const entry = db.size === 0 ? undefined : db.entryAt(Math.floor(random() * db.size));
         if (entry === undefined || what < 0.3) db.add(`new${seed}-${round}-${i}`, TYPE_STRING, "new");
         else if (what < 0.65) db.delete(entry);
         else if (what < 0.85) db.replace(entry, TYPE_STRING, "changed");
@@ -48,10 +48,10 @@ describe("a walk over all keys", () => {
     const second: string[] = [];
     const one = new KeyWalk(server, (_, { key }) => void first.push(key));
     one.step(-1);
-    db.delete(db.dense[0]!);
+    db.delete(db.entryAt(0));
     const two = new KeyWalk(server, (_, { key }) => void second.push(key));
     two.step(-1);
-    db.delete(db.dense[0]!);
+    db.delete(db.entryAt(0));
     one.finish();
     two.finish();
     expect([new Set(first).size, first.length]).toEqual([100, 100]);

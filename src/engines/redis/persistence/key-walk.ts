@@ -26,7 +26,7 @@ export class KeyWalk {
     this.#server = server;
     this.#visit = visit;
     for (const db of server.dbs) {
-      this.#below.set(db, db.dense.length);
+      this.#below.set(db, db.size);
       db.walks.add(this);
     }
     server.walks.add(this);
@@ -44,9 +44,9 @@ export class KeyWalk {
     while (this.#at < dbs.length) {
       const db = dbs[this.#at]!;
       // Removed entries shorten the array; what was added since stands above, or is known to be new.
-      let below = Math.min(this.#below.get(db)!, db.dense.length);
+      let below = Math.min(this.#below.get(db)!, db.size);
       while (below > 0) {
-        const entry = db.dense[--below]!;
+        const entry = db.entryAt(--below);
         this.#below.set(db, below);
         if (this.#skip.delete(entry)) continue;
         this.#visit(db, entry);

@@ -65,7 +65,7 @@ async function start(dataDir: string, options: EngineOptions = {}, files?: LogFi
 function contents(server: RedisServer): Record<string, string> {
   const out: Record<string, string> = {};
   for (const db of server.dbs) {
-    for (const entry of db.dense) {
+    for (const entry of db.entries()) {
       const value = entry.type === TYPE_SET ? [...(entry.value as SetData).items].sort().join("|") : dumpValue(entry);
       out[`${db.index} ${entry.key} ${entry.type} ${entry.expireAt}`] = value;
     }

@@ -179,6 +179,7 @@ export function readRdbFile(client: Client, data: Buffer, dropExpired: boolean):
         const value = assemble(client, loaded);
         if (value === undefined) throw new BadData(`the key ${JSON.stringify(key)} has a value that is none`);
         if (db.map.has(key)) throw new BadData(`the key ${JSON.stringify(key)} is there twice`);
+        if (typeof value === "string" && at === 0 && db.setText(key, value, client)) break;
         const entry = db.add(key, loadedTypes[loaded.kind], value);
         if (at !== 0) db.setExpiry(entry, at);
         db.account(entry);
@@ -192,7 +193,7 @@ export function reloadData(client: Client): void {
   const { server } = client;
   for (const walk of [...server.walks]) walk.finish();
   const out = new RdbFileWriter(server);
-  for (const db of server.dbs) for (const entry of db.dense) out.key(db, entry);
+  for (const db of server.dbs) for (const entry of db.entries()) out.key(db, entry);
   const bytes = out.end();
   for (const db of server.dbs) db.clear();
   const trusted = new Client(server, 0, undefined, server.dbs[0]!);

@@ -112,7 +112,7 @@ export function writeSnapshot(server: RedisServer, form: SnapshotForm, path: str
       for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
     };
     for (const db of server.dbs) {
-      for (const entry of db.dense) {
+      for (const entry of db.entries()) {
         form.key(db, entry);
         if (form.size > writeAbove) put(form.take());
       }
