@@ -3,6 +3,7 @@ import { globMatch } from "../data/glob.js";
 import { lookup } from "../execute.js";
 import { allCommands } from "../info/info.js";
 import { ErrorReply, err, type Reply, ReplyMap, ReplySet, Status, SYNTAX } from "../protocol/reply.js";
+import { argumentDocs } from "./argument-docs.js";
 import { help } from "./generic.js";
 import { type Command, findKeys, flagNames, type KeySpec } from "./spec.js";
 
@@ -97,6 +98,8 @@ export function commandInfo(c: Client, a: string[]): Reply {
 
 function documentation(found: Command): Reply {
   const out: Reply[] = ["summary", found.summary, "since", found.since, "group", found.group];
+  const listed = argumentDocs(found.fullName);
+  if (listed !== undefined) out.push("arguments", listed);
   if (found.subcommands !== undefined) {
     out.push(
       "subcommands",

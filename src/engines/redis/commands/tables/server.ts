@@ -168,7 +168,6 @@ export const serverCommands: readonly CommandEntry[] = [
         categories: "connection",
         since: "7.0.0",
         summary: "Tells what commands are for.",
-        note: "without lists of arguments",
         run: runIntrospection.commandDocs,
       },
       {
