@@ -10,6 +10,7 @@ import type { ClientContext } from "./calls.js";
 import { makeEntityClient } from "./entity-client.js";
 import { GetBatcher } from "./get-batcher.js";
 import { makeGetClient, makeListClient, makeUnserved } from "./pattern-client.js";
+import { makeTransact } from "./transact.js";
 import type { CallOptions, Client, ClientBase } from "./types.js";
 
 /** Settings of a client. */
@@ -168,6 +169,7 @@ function makeClient(shared: Shared, session: StoreSession, closeStore: () => Pro
     },
     $session: (token?: string) => makeClient(shared, store.session(token), async () => {}),
     $token: () => session.token(),
+    $transact: makeTransact(context, data, store),
     $close: close,
     [Symbol.asyncDispose]: close,
   };

@@ -151,7 +151,8 @@ function countOne(value: unknown): number {
   return value === undefined ? 0 : 1;
 }
 
-function writeCall(context: ClientContext, options: WriteOptions): WriteCall {
+/** The port's form of a write's options. */
+export function writeCall(context: ClientContext, options: WriteOptions): WriteCall {
   const call = callOf(context, options);
   if (options.writeId === undefined) return call;
   if (typeof options.writeId !== "string" || options.writeId.length === 0 || options.writeId.length > 128) {
@@ -172,7 +173,8 @@ function conditionalCall(context: ClientContext, options: Conditional, entity: E
   };
 }
 
-function conditionsOf(conditions: object, entity: EntityData): Condition[] {
+/** Conditions of a write, checked against the entity. */
+export function conditionsOf(conditions: object, entity: EntityData): Condition[] {
   const issues = new Issues();
   const found = Object.entries(conditions).flatMap(([name, compare]) => {
     const field = Object.hasOwn(entity.fields, name) ? entity.fields[name] : undefined;

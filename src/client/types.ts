@@ -181,6 +181,64 @@ export interface ClientBase {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** What a write of a transaction demands of the stored record. */
+interface Demands<R> {
+  /** Only when the stored record has this version. */
+  readonly ifVersion?: Version;
+  /** Only when the stored record meets these conditions. */
+  readonly if?: { readonly [F in keyof R]?: Compare<NonNullable<R[F]>> };
+}
+
+/** One write of a transaction on one entity. `check` writes nothing: the record must be there and meet the demands. */
+export type EntityWrite<Name, R, In, Key> =
+  | { readonly entity: Name; readonly insert: In }
+  | ({ readonly entity: Name; readonly put: In } & Demands<R>)
+  | ({ readonly entity: Name; readonly update: Key; readonly changes: ChangesOf<R, Key> } & Demands<R>)
+  | ({ readonly entity: Name; readonly increment: Key; readonly amounts: IncrementsOf<R> } & Demands<R>)
+  | ({ readonly entity: Name; readonly delete: Key } & Demands<R>)
+  | ({ readonly entity: Name; readonly check: Key } & Demands<R>);
+
+/** One write of a transaction. */
+export type ModelWrite<E extends AnyModel["entities"]> = {
+  [K in keyof E & string]: EntityWrite<K, E[K]["$record"], E[K]["$input"], KeyOf<E[K]["$record"], E[K]["key"][number]>>;
+}[keyof E & string];
+
+/**
+ * Why a write stood in the way of its transaction.
+ *
+ * - `present`: an insert's record is there already, and equal.
+ * - `conflict`: a different record is stored under an insert's key.
+ * - `unique`: another record has the value of the unique fields `unique`.
+ * - `version`: the stored version is not the one demanded.
+ * - `condition`: the stored record does not meet `if`.
+ * - `missing`: there is no such record.
+ */
+export interface Refused {
+  readonly reason: "present" | "conflict" | "unique" | "version" | "condition" | "missing";
+  /** The stored record's version, where it was seen. */
+  readonly version?: Version;
+  readonly unique?: readonly string[];
+}
+
+/** What became of a transaction: all of its writes are done, or none. */
+export type Transacted =
+  /** By position: the record's version after it; undefined: it is gone. */
+  | { readonly applied: true; readonly versions: readonly (Version | undefined)[] }
+  /** By position: why this write could not be done; undefined: it could. */
+  | { readonly applied: false; readonly reasons: readonly (Refused | undefined)[] };
+
+/** Writes several records, of any entities, as one; see {@link Client}. */
+export type Transact<E extends AnyModel["entities"]> = (
+  writes: readonly ModelWrite<E>[],
+  options?: WriteOptions,
+) => Promise<Transacted>;
+
+/** In place of `$transact` on an engine that has no transactions. */
+export type CannotTransact<Engine extends string> = (
+  cannot: `${Engine}() cannot write several records as one`,
+  ...and: never[]
+) => never;
+
 /**
  * The typed client of a model on an engine.
  *
@@ -196,4 +254,22 @@ export type Client<M extends AnyModel, C extends Capability> = ClientBase & {
     M["entities"][K]["$input"],
     KeyOf<M["entities"][K]["$record"], M["entities"][K]["key"][number]>
   >;
-} & { readonly [K in keyof M["patterns"]]: PatternClient<M["entities"], M["patterns"][K], C> };
+} & { readonly [K in keyof M["patterns"]]: PatternClient<M["entities"], M["patterns"][K], C> } & {
+  /**
+   * Writes several records, of any entities, all or none; one write a record.
+   *
+   * @throws KeyfoldError `TOO_LARGE` for more than the engine takes at once, with what each write costs in `data`;
+   * `OUTCOME_UNKNOWN`, `THROTTLED`, `DEADLINE_EXCEEDED` … as every write.
+   *
+   * @example
+   * ```ts
+   * const { applied } = await shop.$transact([
+   *   { entity: "order", insert: order },
+   *   { entity: "stock", increment: { sku }, amounts: { left: -1 }, if: { left: { gte: 1 } } },
+   * ]);
+   * ```
+   */
+  readonly $transact: [C] extends [{ readonly transacts: true }]
+    ? Transact<M["entities"]>
+    : CannotTransact<C["engine"]>;
+};

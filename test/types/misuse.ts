@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { day, defineModel, embed, entity, get, list, search, together, top } from "../../src/index.js";
 import { customer, device, item, line, order } from "./model.js";
-import { named, onEither, onRedis, onTable, shop } from "./use.js";
+import { named, onDynamo, onEither, onRedis, onTable, shop } from "./use.js";
 
 // @ts-expect-error a key that is not a field; says: '"idd"' is not assignable to type '"id"'
 entity("x", { schema: z.object({ id: z.string() }), key: ["idd"] });
@@ -100,3 +100,13 @@ shop.line.update({ seq: 1 }, { seq: 2 });
 shop.line.increment({ seq: 1 }, { country: "1" });
 // @ts-expect-error half a key; says: Property 'id' is missing
 shop.device.get({ tenant: "t" });
+// @ts-expect-error several writes as one on an engine that has no transactions; says: "mongodb() cannot write several records as one"
+shop.$transact([]);
+// @ts-expect-error the same on one of two engines; says: cannot write several records as one"
+onEither.$transact([]);
+// @ts-expect-error a write of an entity that is not there; says: Type '"lines"' is not assignable to type
+onDynamo.$transact([{ entity: "lines", delete: { seq: 1 } }]);
+// @ts-expect-error a write with another entity's key; says: 'tenant' does not exist in type
+onDynamo.$transact([{ entity: "line", delete: { tenant: "1" } }]);
+// @ts-expect-error a demand on an unknown field; says: 'quantitty' does not exist in type
+onDynamo.$transact([{ entity: "line", check: { seq: 1 }, if: { quantitty: 1 } }]);

@@ -108,6 +108,13 @@ export async function inference(): Promise<void> {
   await onTable.devicesOfTenant({ tenant: "t" }, { consistency: "session" });
   await onTable.linesByCustomer({ customerId: "1" }, { consistency: "eventual" });
   await onEither.linesByCustomer({ customerId: "1" }, { consistency: "eventual" });
+  // Several writes as one, where the engine has it.
+  const done = await onDynamo.$transact([
+    { entity: "line", update: { seq: 1 }, changes: { country: "France" }, if: { quantity: { gt: 0 } } },
+    { entity: "line", increment: { seq: 2 }, amounts: { quantity: -1 }, ifVersion: 3 },
+    { entity: "line", check: { seq: 3 } },
+  ]);
+  if (done.applied) eq<typeof done.versions, readonly (number | undefined)[]>(true);
   const hits = await onText.searchLines({ text: "mug", country: "UK" });
   eq<typeof hits, Page<typeof first>>(true);
 }

@@ -16,6 +16,7 @@ import { patternStore } from "./pattern-store.js";
 import { Requests } from "./requests.js";
 import { sessionOf } from "./session.js";
 import { Sums } from "./top.js";
+import { transactMany } from "./transact.js";
 import type { StoredEntity } from "./write.js";
 
 /** Settings of the DynamoDB adapter. */
@@ -82,6 +83,10 @@ function dynamoStore(client: ClientLike, model: ModelData, options: DynamoDBOpti
       const folded: FoldedBucket[] = [];
       for (const [pattern, each] of sums) folded.push(...(await foldPattern(pattern, each, requests, call, deadline)));
       return { buckets: folded };
+    },
+    async transact(writes, call) {
+      using deadline = requests.deadline(call);
+      return await transactMany(writes, entities, requests, call, deadline);
     },
     session: sessionOf,
     async close() {

@@ -5,8 +5,9 @@ import type { ConditionalCall, RecordData } from "../port/adapter.js";
 import { failed, MAX_RACES, notApplied, raced, unknown, type WriteOutcome } from "../port/outcome.js";
 import type { StoredItem } from "./codec.js";
 import { Placeholders } from "./expressions.js";
-import { demands, sameVersion } from "./modify.js";
+import { demands } from "./modify.js";
 import type { WriteReply } from "./requests.js";
+import { sameVersion } from "./seen-change.js";
 import { besides, deleteBeside, transact } from "./transaction.js";
 import { readHome, runWrite, type StoredEntity } from "./write.js";
 

@@ -8,8 +8,8 @@ import { MAX_RACES } from "../port/outcome.js";
 import type { Derived, StoredItem } from "./codec.js";
 import type { Filled, Place, PlacesState } from "./contents.js";
 import { Placeholders } from "./expressions.js";
-import { sameVersion } from "./modify.js";
 import type { Requests } from "./requests.js";
+import { sameVersion } from "./seen-change.js";
 import { besides, blockers, putBeside, transact } from "./transaction.js";
 import { readHome, type StoredEntity } from "./write.js";
 

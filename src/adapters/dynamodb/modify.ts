@@ -5,24 +5,27 @@ import type { Field } from "../../model/field.js";
 import type { AttributeValue, Doc, Item } from "../../patterns/dynamodb/driver.js";
 import { conditionFailed } from "../../patterns/dynamodb/errors.js";
 import { checkSize, itemSize } from "../../patterns/dynamodb/item-size.js";
-import { ENTITY, PARTITION, VERSION, WRITES } from "../../plan/dynamodb/names.js";
+import { PARTITION, VERSION, WRITES } from "../../plan/dynamodb/names.js";
 import type { Changes, ConditionalCall, RecordData } from "../port/adapter.js";
 import { scaledInteger, scaledText } from "../port/conditions.js";
 import { failed, MAX_RACES, notApplied, raced, unknown, type WriteOutcome } from "../port/outcome.js";
-import type { Derived, StoredItem } from "./codec.js";
+import type { StoredItem } from "./codec.js";
 import { conditionExpressions, Placeholders } from "./expressions.js";
 import type { WriteReply } from "./requests.js";
-import { besides, blockers, deleteBeside, putBeside, transact } from "./transaction.js";
 import {
-  ABSENT,
-  mayBeForgotten,
-  readHome,
-  runWrite,
-  type StoredEntity,
-  settle,
-  versionOfWrite,
-  type Write,
-} from "./write.js";
+  absent,
+  type ChangeOf,
+  hasVersion,
+  MOST_DECIMAL,
+  present,
+  putChange,
+  remember,
+  seenUpdate,
+  setsOf,
+  updateChange,
+} from "./seen-change.js";
+import { besides, blockers, deleteBeside, putBeside, transact } from "./transaction.js";
+import { mayBeForgotten, readHome, runWrite, type StoredEntity, settle, versionOfWrite, type Write } from "./write.js";
 
 /** Stores a record, whatever is there. */
 export async function putOne(
@@ -34,27 +37,13 @@ export async function putOne(
   const { codec } = entity;
   const { entity: stored } = codec;
   const conditional = call.ifVersion !== undefined || (call.if?.length ?? 0) > 0;
-  const attributes = codec.attributes(record);
-  checkSize(itemSize(attributes), stored.entity);
-  const set: Record<string, AttributeValue> = { [ENTITY]: { S: stored.entity } };
-  const remove: string[] = [];
-  for (const { attribute } of stored.attributes) {
-    const value = attributes[attribute];
-    if (value === undefined) remove.push(attribute);
-    else set[attribute] = value;
-  }
+  const change = putChange(record, entity);
   const beside = stored.copies.length + stored.contributions.length + stored.uniques.length > 0;
   return runWrite(call, whole, async (write) => {
     if (!beside) {
-      return modifyBlindly(
-        record,
-        { set, remove, add: [], entries: codec.entries(record) },
-        !conditional,
-        write,
-        entity,
-      );
+      return modifyBlindly(record, { ...change, add: [], entries: codec.entries(record) }, !conditional, write, entity);
     }
-    return modifySeen(record, () => ({ record, set, remove }), !conditional, write, entity);
+    return modifySeen(record, () => change, !conditional, write, entity);
   });
 }
 
@@ -67,33 +56,17 @@ export async function updateOne(
   whole: Deadline,
 ): Promise<WriteOutcome> {
   const { codec } = entity;
-  const set: Item = {};
-  for (const [name, value] of Object.entries(changes.set)) {
-    if (value !== undefined) set[codec.attribute(name)] = codec.encoder(name)(value);
-  }
-  checkSize(itemSize(set), codec.entity.entity);
-  const remove = changes.unset.map((name) => codec.attribute(name));
-  const add = Object.entries(changes.increment).filter(([, amount]) => amount !== undefined);
   const touched = [...Object.keys(changes.set), ...changes.unset, ...Object.keys(changes.increment)];
   return runWrite(call, whole, async (write) => {
-    if (!codec.touches(touched)) return modifyBlindly(key, { set, remove, add, entries: {} }, false, write, entity);
-    return modifySeen(
-      key,
-      (stored) => {
-        const record: Record<string, unknown> = { ...(stored as StoredItem).record };
-        for (const [name, value] of Object.entries(changes.set)) if (value !== undefined) record[name] = value;
-        for (const name of changes.unset) delete record[name];
-        const sums = { ...set };
-        for (const [name, amount] of add) {
-          record[name] = addTo(codec.fields[name] as Field, record[name], amount, name, codec.entity.entity);
-          sums[codec.attribute(name)] = codec.encoder(name)(record[name]);
-        }
-        return { record, set: sums, remove };
-      },
-      false,
-      write,
-      entity,
-    );
+    if (codec.touches(touched)) return modifySeen(key, updateChange(changes, entity), false, write, entity);
+    const set: Item = {};
+    for (const [name, value] of Object.entries(changes.set)) {
+      if (value !== undefined) set[codec.attribute(name)] = codec.encoder(name)(value);
+    }
+    checkSize(itemSize(set), codec.entity.entity);
+    const remove = changes.unset.map((name) => codec.attribute(name));
+    const add = Object.entries(changes.increment).filter(([, amount]) => amount !== undefined);
+    return modifyBlindly(key, { set, remove, add, entries: {} }, false, write, entity);
   });
 }
 
@@ -191,17 +164,10 @@ async function refusal(
   return undefined;
 }
 
-interface SeenChange {
-  /** The record as it will be. */
-  readonly record: RecordData;
-  readonly set: { readonly [attribute: string]: AttributeValue };
-  readonly remove: readonly string[];
-}
-
 /** A change that must know what is stored, because keys, copies or sums follow from it: read, then written if nobody was between. */
 async function modifySeen(
   key: RecordData,
-  changeOf: (stored: StoredItem | undefined) => SeenChange,
+  changeOf: ChangeOf,
   upsert: boolean,
   write: Write,
   entity: StoredEntity,
@@ -236,26 +202,14 @@ async function modifySeen(
     if (call.ifVersion !== undefined && stored?.version !== call.ifVersion)
       return notApplied("version", stored?.version);
 
-    const change = changeOf(stored);
-    checkSize(itemSize(codec.attributes(change.record)), codec.entity.entity);
-    const before = stored === undefined ? [] : codec.derive(stored.record);
-    const after = codec.derive(change.record);
-    const entries = codec.entries(change.record);
-    const version = stored === undefined ? requests.nextVersion() : stored.version + 1;
-    const to = new Placeholders();
-    const sets = setsOf({ ...change.set, ...present(entries), [VERSION]: { N: String(version) } }, to);
-    sets.push(...remember(write.id, to));
-    const removes = [...change.remove, ...absent(entries)].map((name) => to.name(name));
-    const conditions = [sameVersion(stored, to), ...demands({ ...call, ifVersion: undefined }, entity, to)];
-    const update: Doc = {
-      TableName: requests.table,
-      Key: codec.keyItem(key),
-      UpdateExpression: `SET ${sets.join(", ")}${removes.length === 0 ? "" : ` REMOVE ${removes.join(", ")}`}`,
-      ConditionExpression: conditions.join(" AND "),
-      ...to.members(),
-      ReturnValuesOnConditionCheckFailure: "ALL_OLD",
-    };
-    const { puts, gone } = movesOf(before, after);
+    const { update, version, puts, gone } = seenUpdate(
+      key,
+      stored,
+      changeOf(stored),
+      (to) => demands({ ...call, ifVersion: undefined }, entity, to),
+      write.id,
+      entity,
+    );
     let reply: WriteReply;
     if (puts.length + gone.length === 0) reply = await requests.write("UpdateItem", update, write.attempts);
     else {
@@ -282,46 +236,6 @@ async function modifySeen(
   return raced(codec.entity.entity);
 }
 
-/** What must be written and removed beside the home item: what stays as it is, is left alone. */
-export function movesOf(
-  before: readonly Derived[],
-  after: readonly Derived[],
-): { readonly puts: readonly Derived[]; readonly gone: readonly Derived[] } {
-  const keyOf = ({ key }: Derived): string => `${key.pk}\0${key.sk}`;
-  const old = new Map(before.map((one) => [keyOf(one), one]));
-  const kept = new Set(after.map(keyOf));
-  const puts = after.filter((one) => {
-    const was = old.get(keyOf(one));
-    return was === undefined || JSON.stringify(was.item) !== JSON.stringify(one.item);
-  });
-  return { puts, gone: before.filter((one) => !kept.has(keyOf(one))) };
-}
-
-function setsOf(values: { readonly [attribute: string]: AttributeValue }, to: Placeholders): string[] {
-  return Object.entries(values).map(([name, value]) => `${to.name(name)} = ${to.value(value)}`);
-}
-
-function present(entries: BlindChange["entries"]): Record<string, AttributeValue> {
-  const found: Record<string, AttributeValue> = {};
-  for (const [name, value] of Object.entries(entries)) if (value !== undefined) found[name] = value;
-  return found;
-}
-
-function absent(entries: BlindChange["entries"]): string[] {
-  return Object.entries(entries).flatMap(([name, value]) => (value === undefined ? [name] : []));
-}
-
-/** Puts a write's id before those of the writes before it; all right sides are read before anything is set. */
-function remember(id: string, to: Placeholders): string[] {
-  const none = to.value({ S: "-" });
-  return WRITES.map((name, index) => {
-    const older = WRITES[index - 1];
-    return older === undefined
-      ? `${to.name(name)} = ${to.value({ S: id })}`
-      : `${to.name(name)} = if_not_exists(${to.name(older)}, ${none})`;
-  });
-}
-
 /** The write is not among those that the item remembers. */
 function unknownWrite(id: string, to: Placeholders): string[] {
   const value = to.value({ S: id });
@@ -333,19 +247,6 @@ export function demands(call: ConditionalCall, { codec }: StoredEntity, to: Plac
   const conditions = conditionExpressions(call.if ?? [], codec.fields, codec.attribute, to);
   if (call.ifVersion !== undefined) conditions.push(hasVersion(call.ifVersion, to));
   return conditions;
-}
-
-/** Records of other writers have no version: they count as version 0. */
-function hasVersion(version: number, to: Placeholders): string {
-  const name = to.name(VERSION);
-  const equal = `${name} = ${to.value({ N: String(version) })}`;
-  return version === 0 ? `(attribute_not_exists(${name}) OR ${equal})` : equal;
-}
-
-/** Nobody wrote the record since it was read. */
-export function sameVersion(stored: StoredItem | undefined, to: Placeholders): string {
-  if (stored === undefined) return ABSENT;
-  return `attribute_exists(${PARTITION}) AND ${hasVersion(stored.version, to)}`;
 }
 
 /** A condition that the sum still fits the field. */
@@ -367,37 +268,5 @@ function roomFor(field: Field, amount: unknown, attribute: string, to: Placehold
     }
     default:
       return undefined;
-  }
-}
-
-/** 34 digits: what every engine's decimals hold. */
-const MOST_DECIMAL = 10n ** 34n - 1n;
-
-/** A field's value with an amount added to it, where keyfold adds. */
-function addTo(field: Field, stored: unknown, amount: unknown, name: string, entity: string): unknown {
-  const beyond = (): KeyfoldError =>
-    new KeyfoldError("OUT_OF_RANGE", `The increment would take ${name} of ${entity} out of its type's range.`);
-  switch (field.kind) {
-    case "int": {
-      const sum = Number(stored ?? 0) + (amount as number);
-      if (!Number.isSafeInteger(sum)) throw beyond();
-      return sum;
-    }
-    case "int64": {
-      const sum = BigInt((stored as bigint | undefined) ?? 0n) + (amount as bigint);
-      if (BigInt.asIntN(64, sum) !== sum) throw beyond();
-      return sum;
-    }
-    case "decimal": {
-      const sum =
-        scaledInteger((stored as string | undefined) ?? "0", field.scale) +
-        scaledInteger(amount as string, field.scale);
-      if (sum > MOST_DECIMAL || sum < -MOST_DECIMAL) throw beyond();
-      return scaledText(sum, field.scale);
-    }
-    case "double":
-      return Number(stored ?? 0) + (amount as number);
-    default:
-      throw new KeyfoldError("INPUT_INVALID", `${name} of ${entity} is no number and cannot be incremented.`);
   }
 }

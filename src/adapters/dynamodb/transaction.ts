@@ -6,7 +6,7 @@ import { cancellationOf } from "../../patterns/dynamodb/errors.js";
 import { PARTITION } from "../../plan/dynamodb/names.js";
 import type { WriteOutcome } from "../port/outcome.js";
 import { type Derived, keyAttributes, OWNER } from "./codec.js";
-import type { WriteReply } from "./requests.js";
+import type { Requests, WriteReply } from "./requests.js";
 import type { StoredEntity } from "./write.js";
 
 /** Items that one TransactWriteItems takes. */
@@ -29,6 +29,11 @@ export function transact(
     );
     return Promise.resolve({ kind: "failed", error, mayHaveRun: false });
   }
+  return sendTransaction(items, requests, deadline);
+}
+
+/** Sends up to {@link TRANSACTION_ITEMS} items, under one token. */
+export function sendTransaction(items: readonly Doc[], requests: Requests, deadline: Deadline): Promise<WriteReply> {
   return requests.write(
     "TransactWriteItems",
     { TransactItems: items, ClientRequestToken: randomUUID() },

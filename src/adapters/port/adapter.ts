@@ -1,8 +1,9 @@
+import type { KeyfoldError } from "../../internal/errors.js";
 import type { Consistency } from "../../model/consistency.js";
 import type { Condition, ModelData } from "../../model/description.js";
 import type { CapabilityData, Plan } from "../../plan/types.js";
 import type { Capability } from "./capability.js";
-import type { Version, WriteOutcome } from "./outcome.js";
+import type { NotApplied, Version, WriteOutcome } from "./outcome.js";
 
 /**
  * What `connect` takes: an engine's driver client, not yet tied to a model.
@@ -35,6 +36,8 @@ export interface Store {
    * nothing to fold.
    */
   fold?(call: FoldCall): Promise<FoldState>;
+  /** Writes of several records that are all done or none, where the engine has it. */
+  transact?(writes: readonly TransactWrite[], call: WriteCall): Promise<TransactOutcome>;
   /** A session that begins here, or goes on from a token of this or another process. */
   session(token?: string): StoreSession;
   /** Gives back what the adapter itself opened; the user's own driver client stays open. */
@@ -86,6 +89,29 @@ export interface Changes {
   /** Added atomically: a number, a bigint or a decimal string, as the field has it. */
   readonly increment: RecordData;
 }
+
+/** One write of a transaction. `check` writes nothing: it demands something of a record, at least that it is there. */
+export type TransactWrite = {
+  readonly entity: string;
+  readonly ifVersion?: Version;
+  readonly if?: readonly Condition[];
+} & (
+  | { readonly kind: "insert"; readonly record: RecordData }
+  | { readonly kind: "put"; readonly record: RecordData }
+  | { readonly kind: "update"; readonly key: RecordData; readonly changes: Changes }
+  | { readonly kind: "delete"; readonly key: RecordData }
+  | { readonly kind: "check"; readonly key: RecordData }
+);
+
+/** What became of a transaction. */
+export type TransactOutcome =
+  /** All of it. By position: the record's version after it; undefined: it is gone. */
+  | { readonly kind: "applied"; readonly versions: readonly (Version | undefined)[] }
+  /** None of it. By position: why; undefined: this write does not stand in the way. */
+  | { readonly kind: "notApplied"; readonly reasons: readonly (NotApplied | undefined)[] }
+  /** None of it, for no reason of a record's. */
+  | { readonly kind: "failed"; readonly error: KeyfoldError }
+  | { readonly kind: "unknown"; readonly error: KeyfoldError };
 
 /** One entity's records. Keys are objects with the key's fields. Records have passed the schema. */
 export interface EntityStore {

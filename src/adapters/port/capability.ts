@@ -7,6 +7,8 @@ import type { Consistency } from "../../model/consistency.js";
 export interface Capability {
   readonly engine: string;
   readonly serves: { readonly [Kind in string]?: Consistency };
+  /** Whether writes of several records can be one: all of them done, or none. */
+  readonly transacts?: true;
 }
 
 /** What DynamoDB serves. */
@@ -19,6 +21,7 @@ export interface DynamoDB {
     together: Consistency;
     top: "session" | "bounded" | "eventual";
   };
+  readonly transacts: true;
 }
 
 /** What MongoDB serves. */

@@ -10,7 +10,7 @@ export interface Design {
 }
 
 /** What an engine's store is made of. */
-export interface StoreParts extends Pick<Store, "session" | "close" | "fold"> {
+export interface StoreParts extends Pick<Store, "session" | "close" | "fold" | "transact"> {
   readonly plan: Plan;
   readonly design: Design;
   /** By the entity's name. */
