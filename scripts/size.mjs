@@ -20,7 +20,7 @@ const budgets = [
     maxBytes: { cache: 12_000, stream: 8_800, pubsub: 7_000, idempotency: 6_000 }[name] ?? 8_000,
   })),
   { name: "keyfold/batch", code: 'export * from "./dist/patterns/batch/index.js";', maxBytes: 8_800 },
-  { name: "keyfold/dynamodb", code: dynamodb, beside: core, maxBytes: 36_000 },
+  { name: "keyfold/dynamodb", code: dynamodb, beside: core, maxBytes: 38_500 },
 ];
 
 /** Gzipped bytes of everything that this code pulls in. */
