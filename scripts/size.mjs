@@ -9,7 +9,7 @@ const redis = 'export { redis } from "./dist/adapters/redis/index.js";';
 const dynamodb = 'export { dynamodb, open } from "./dist/adapters/dynamodb/index.js";';
 const budgets = [
   // What an application with a model and a client takes in.
-  { name: "keyfold", code: core, maxBytes: 19_000 },
+  { name: "keyfold", code: core, maxBytes: 19_800 },
   // The adapter beside it, with the planner for its engine; the model and the errors are the core's.
   { name: "keyfold/mongodb", code: mongodb, beside: core, maxBytes: 30_000 },
   { name: "keyfold/redis", code: redis, beside: core, maxBytes: 30_000 },
