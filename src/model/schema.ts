@@ -1,21 +1,18 @@
-import { globalRegistry } from "zod";
 import type { Issue } from "../internal/errors.js";
 import type { Field, Fields } from "./field.js";
-
-/** What is read of a zod schema: its definition, structurally, so that any copy of zod 4 (and zod/mini) is understood. */
-interface ZodNode {
-  readonly _zod: { readonly def: Definition };
-}
-interface Definition {
-  readonly type: string;
-  readonly [name: string]: unknown;
-}
-interface CheckDefinition {
-  readonly check?: string;
-  readonly format?: string;
-  readonly maximum?: number;
-  readonly length?: number;
-}
+import { isJson, mergeAlternatives } from "./merge-fields.js";
+import {
+  type CheckDefinition,
+  checksOf,
+  type Definition,
+  enumEntries,
+  isNode,
+  isPlain,
+  type OwnKind,
+  ownKind,
+  smallest,
+  type ZodNode,
+} from "./zod-node.js";
 
 /** A field's description, and whether the schema says no more than it (see EntityData.validation). */
 interface Read {
@@ -379,123 +376,6 @@ export class SchemaReader {
 const required = { optional: false, nullable: false } as const;
 const json: Field = { kind: "json", ...required };
 
-type OwnKind =
-  | { readonly kind: "decimal"; readonly scale: number }
-  | { readonly kind: "bytes" }
-  | {
-      readonly kind: "embed";
-      readonly entity: string;
-      readonly key: readonly string[];
-      readonly max: number;
-      readonly typical?: number;
-    };
-
-/** What decimal(), bytes() and embed() noted on their schema. The registry is one per process, whatever the copies of zod. */
-function ownKind(schema: ZodNode): OwnKind | undefined {
-  const own = (globalRegistry.get(schema as never) as { keyfold?: OwnKind } | undefined)?.keyfold;
-  if (own === undefined) return undefined;
-  // Metadata is inherited by what is made from a schema, so that a wrapper's own definition decides.
-  const type = schema._zod.def.type;
-  const fits = { decimal: "string", bytes: "custom", embed: "array" } as const;
-  return fits[own.kind] === type ? own : undefined;
-}
-
-function isNode(value: unknown): value is ZodNode {
-  if (typeof value !== "object" || value === null || !("_zod" in value)) return false;
-  const inside = value._zod as { def?: { type?: unknown } } | undefined;
-  return typeof inside?.def?.type === "string";
-}
-
-function checksOf(def: Definition): readonly CheckDefinition[] {
-  const checks = def["checks"] as readonly { readonly _zod: { readonly def: CheckDefinition } }[] | undefined;
-  return checks?.map((check) => check._zod.def) ?? [];
-}
-
-/** No check, and the input is not turned into something else. */
-function isPlain(def: Definition): boolean {
-  return checksOf(def).length === 0 && def["coerce"] !== true;
-}
-
-/** The longest length that the checks admit. */
-function smallest(checks: readonly CheckDefinition[]): number | undefined {
-  const bounds = checks.flatMap((check) =>
-    check.check === "max_length" ? (check.maximum ?? []) : check.check === "length_equals" ? (check.length ?? []) : [],
-  );
-  return bounds.length === 0 ? undefined : Math.min(...bounds);
-}
-
-function enumEntries(def: Definition): Record<string, unknown> {
-  const entries = def["entries"] as Record<string, unknown>;
-  // A numeric TypeScript enum also maps its numbers back to its names.
-  return Object.fromEntries(
-    Object.entries(entries).filter(([key]) => typeof entries[entries[key] as string] !== "number"),
-  );
-}
-
 function flagged(read: Read, flags: { optional?: boolean; nullable?: boolean }): Read {
   return { ...read, field: { ...read.field, ...flags } };
-}
-
-/** Whether every value of the field is a JSON value. */
-function isJson(field: Field): boolean {
-  switch (field.kind) {
-    case "string":
-    case "enum":
-    case "int":
-    case "double":
-    case "decimal":
-    case "boolean":
-    case "uuid":
-    case "json":
-      return true;
-    case "int64":
-    case "date":
-    case "bytes":
-      return false;
-    case "array":
-      return isJson(field.element);
-    case "map":
-      return isJson(field.value);
-    case "object":
-      return Object.values(field.fields).every(isJson);
-    default:
-      return field satisfies never;
-  }
-}
-
-/** One description that holds the values of both; undefined when there is none. Objects are merged field by field. */
-function mergeAlternatives(a: Field, b: Field): Field | undefined {
-  const flags = { optional: a.optional || b.optional, nullable: a.nullable || b.nullable };
-  if (a.kind === "enum" && b.kind === "enum")
-    return { kind: "enum", values: [...new Set([...a.values, ...b.values])], ...flags };
-  if ((a.kind === "enum" || a.kind === "string") && (b.kind === "enum" || b.kind === "string"))
-    return { kind: "string", ...flags };
-  if ((a.kind === "int" || a.kind === "double") && (b.kind === "int" || b.kind === "double")) {
-    return { kind: a.kind === b.kind ? a.kind : "double", ...flags };
-  }
-  if (a.kind === "decimal" && b.kind === "decimal") return a.scale === b.scale ? { ...a, ...flags } : undefined;
-  if (a.kind === "array" && b.kind === "array") {
-    const element = mergeAlternatives(a.element, b.element);
-    if (element === undefined) return undefined;
-    const bounded = a.maxItems !== undefined && b.maxItems !== undefined;
-    return { kind: "array", element, ...flags, ...(bounded ? { maxItems: Math.max(a.maxItems, b.maxItems) } : {}) };
-  }
-  if (a.kind === "map" && b.kind === "map") {
-    const value = mergeAlternatives(a.value, b.value);
-    return value === undefined ? undefined : { kind: "map", value, ...flags };
-  }
-  if (a.kind === "object" && b.kind === "object") {
-    const fields: Record<string, Field> = {};
-    for (const name of new Set([...Object.keys(a.fields), ...Object.keys(b.fields)])) {
-      const left = a.fields[name];
-      const right = b.fields[name];
-      const one = left !== undefined && right !== undefined ? mergeAlternatives(left, right) : (left ?? right);
-      if (one === undefined) return undefined;
-      fields[name] = left === undefined || right === undefined ? { ...one, optional: true } : one;
-    }
-    return { kind: "object", fields, ...flags };
-  }
-  if (a.kind !== b.kind) return undefined;
-  // What is left are kinds without facts of their own.
-  return { ...a, ...flags };
 }

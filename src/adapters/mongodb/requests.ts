@@ -14,7 +14,9 @@ import {
   startDriverSession,
 } from "./driver.js";
 import { type Failure, failureOf, serverError, type TopologyLike, unreachable } from "./errors.js";
+import { levelOf } from "./level.js";
 import type { MongoSession } from "./session.js";
+import { watchTopology } from "./topology.js";
 
 /** What was learnt from the server's first answer. */
 export interface Deployment {
@@ -38,28 +40,7 @@ export interface RequestSettings {
   readonly clock?: Clock;
 }
 
-/** How long `bounded` may lag at least before secondaries may answer; MongoDB refuses smaller bounds. */
-const SMALLEST_STALENESS_MS = 90_000;
 const RAW_BATCH = { firstBatch: true };
-
-/** What is known of each client's servers, from the driver's own monitoring. */
-const topologies = new WeakMap<object, { current: TopologyLike | undefined }>();
-
-function watchTopology(client: DbLike["client"]): { current: TopologyLike | undefined } {
-  let seen = topologies.get(client);
-  if (seen === undefined) {
-    const made: { current: TopologyLike | undefined } = { current: undefined };
-    seen = made;
-    topologies.set(client, made);
-    client.on(
-      "topologyDescriptionChanged" as never,
-      ((event: { newDescription?: TopologyLike }) => {
-        made.current = event.newDescription;
-      }) as never,
-    );
-  }
-  return seen;
-}
 
 /** Tells whether a command was serialized, which the driver does right before it writes it to a socket. */
 class SendMark {
@@ -158,7 +139,7 @@ export class Requests {
   async read(command: Doc, collection: string, call: ReadCall, deadline: Deadline): Promise<Doc> {
     const { values } = this.#deployment ?? (await this.deployment(deadline));
     const session = call.session as MongoSession | undefined;
-    const { readConcern, readPreference } = this.#level(call, session, values);
+    const { readConcern, readPreference } = levelOf(call, session, values, this.#db);
     const name = operationOf(command);
     if (readConcern !== undefined) command["readConcern"] = readConcern;
     const reply = await this.#retrying(deadline, name, collection, (signal) => {
@@ -183,41 +164,6 @@ export class Requests {
     } finally {
       void carrier.endSession().catch(() => {});
     }
-  }
-
-  /** Read concern and read preference of a level (docs/guides/consistency.md). */
-  #level(
-    call: ReadCall,
-    session: MongoSession | undefined,
-    values: BsonValues,
-  ): { readConcern?: Doc; readPreference?: unknown } {
-    switch (call.consistency) {
-      case "strong":
-        return { readConcern: { level: "linearizable" } };
-      case "session": {
-        const after = session?.afterClusterTime(values);
-        return {
-          readConcern: after === undefined ? { level: "majority" } : { level: "majority", afterClusterTime: after },
-        };
-      }
-      case "bounded": {
-        const bound = call.maxStalenessMs ?? SMALLEST_STALENESS_MS;
-        if (bound < SMALLEST_STALENESS_MS) return { readConcern: { level: "local" } };
-        return { readConcern: { level: "local" }, readPreference: this.#secondaryWithin(Math.floor(bound / 1_000)) };
-      }
-      case "eventual":
-        return { readConcern: { level: "local" }, readPreference: "nearest" };
-      default:
-        return call.consistency satisfies never;
-    }
-  }
-
-  /** A read preference with a bound; the driver takes an object of its own class only. */
-  #secondaryWithin(maxStalenessSeconds: number): unknown {
-    const own = this.#db.readPreference;
-    if (typeof own !== "object" || own === null) return undefined;
-    const ReadPreference = own.constructor as new (mode: string, tags: undefined, options: object) => unknown;
-    return new ReadPreference("secondaryPreferred", undefined, { maxStalenessSeconds });
   }
 
   /** One request with retries, for requests that change nothing. */
