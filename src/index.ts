@@ -68,6 +68,8 @@ export {
   type Order,
   type Params,
   type Pattern,
+  type RankRow,
+  rank,
   search,
   type TogetherRow,
   type TopRow,

@@ -140,8 +140,10 @@ export async function modelComparisons(
                 const reply = (await raw.sendCommand([
                   "FCALL_RO",
                   `${library}_list`,
-                  "1",
+                  "2",
                   key,
+                  `${prefixes.raw}:{line}/~`,
+                  "line",
                   "desc",
                   "-",
                   "+",

@@ -9,7 +9,7 @@ import type { CapabilityData } from "../plan/types.js";
 import type { ClientContext } from "./calls.js";
 import { makeEntityClient } from "./entity-client.js";
 import { GetBatcher } from "./get-batcher.js";
-import { makeGetClient, makeListClient, makeUnserved } from "./pattern-client.js";
+import { makeGetClient, makeListClient, makeRankClient, makeUnserved } from "./pattern-client.js";
 import { makeTransact } from "./transact.js";
 import type { CallOptions, Client, ClientBase } from "./types.js";
 
@@ -143,6 +143,8 @@ function makeClient(shared: Shared, session: StoreSession, closeStore: () => Pro
         batchers.get(entity.name)!,
         capability,
       );
+    } else if (pattern.kind === "rank") {
+      members[pattern.name] = makeRankClient(context, pattern, entity, store.pattern(pattern.name), capability);
     } else {
       members[pattern.name] = makeListClient(
         context,

@@ -1,4 +1,4 @@
-import type { PageCall, PatternStore, Position, RecordData } from "../adapters/port/adapter.js";
+import type { PageCall, PatternStore, Position, ReadCall, RecordData } from "../adapters/port/adapter.js";
 import type { CursorSigner, CursorValue } from "../internal/cursor.js";
 import { KeyfoldError } from "../internal/errors.js";
 import type { Consistency } from "../model/consistency.js";
@@ -30,6 +30,33 @@ export function makeGetClient(
   batcher: GetBatcher,
   capability: CapabilityData,
 ): AnyGetClient {
+  return makeOneClient(context, pattern, entity, store, (key, call) => batcher.get(key, call), capability);
+}
+
+/** A `rank` pattern: a page of one row. */
+export function makeRankClient(
+  context: ClientContext,
+  pattern: PatternData,
+  entity: EntityData,
+  store: PatternStore,
+  capability: CapabilityData,
+): AnyGetClient {
+  const read = async (key: RecordData, call: ReadCall) => {
+    const [record] = (await store.page(key, { ...call, limit: 1 })).rows;
+    return record === undefined ? undefined : { record };
+  };
+  return makeOneClient(context, pattern, entity, store, read, capability);
+}
+
+/** A pattern that is answered by one row or none. */
+function makeOneClient(
+  context: ClientContext,
+  pattern: PatternData,
+  entity: EntityData,
+  store: PatternStore,
+  read: (params: RecordData, call: ReadCall) => Promise<{ readonly record: RecordData } | undefined>,
+  capability: CapabilityData,
+): AnyGetClient {
   const check = compileParams(pattern, entity);
   const readCall = compileLevels(
     context,
@@ -48,7 +75,7 @@ export function makeGetClient(
       async () => {
         const waiting = context.ready(options, pattern.name);
         if (waiting !== undefined) await waiting;
-        return (await batcher.get(check(params), readCall(options)))?.record as Row | undefined;
+        return (await read(check(params), readCall(options)))?.record as Row | undefined;
       },
     );
   const explain = async (params: Params, options: ReadOptions<Consistency> = {}): Promise<ExplainedRequest> => {
@@ -167,7 +194,10 @@ function compileParams(pattern: PatternData, entity: EntityData): (params: unkno
     const field = fieldAt(entity.fields, path);
     return compileCheck({ ...(field as Field), optional, nullable: false });
   };
-  if ("by" in pattern && typeof pattern.by !== "string") {
+  if (pattern.kind === "rank") {
+    for (const field of entity.key) checks.set(field, typed(field, false));
+    required.push(...entity.key);
+  } else if ("by" in pattern && typeof pattern.by !== "string") {
     for (const part of pattern.by) {
       checks.set(part.param, part.kind === "field" ? typed(part.field, false) : bucketCheck(part.unit));
       required.push(part.param);

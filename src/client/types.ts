@@ -105,7 +105,7 @@ export interface EntityClient<R, In, Key> {
   getMany(keys: readonly Key[], options?: ReadOptions<Consistency>): Promise<(R | undefined)[]>;
 }
 
-/** Serves a `get` pattern. */
+/** Serves `get` and `rank` patterns. */
 export interface GetClient<P, Row, Level> {
   (params: P, options?: ReadOptions<Level>): Promise<Row | undefined>;
   explain(params: P, options?: ReadOptions<Level>): Promise<ExplainedRequest>;
@@ -164,7 +164,7 @@ export type KeyOf<R, F extends string> = { [X in F]: At<R, X> } & {};
 
 /** What a pattern is on a client. */
 export type PatternClient<E, P extends AnyPattern, C extends Capability> = P["kind"] extends keyof C["serves"]
-  ? P["kind"] extends "get"
+  ? P["kind"] extends "get" | "rank"
     ? GetClient<P["$params"], RowOf<E, P>, Levels<C, P["kind"]> & P["$level"]>
     : ListClient<P["$params"], RowOf<E, P>, Levels<C, P["kind"]> & P["$level"]>
   : CannotServe<`${C["engine"]}() cannot serve "${P["kind"]}" patterns: see keyfold plan`>;

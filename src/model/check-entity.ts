@@ -143,6 +143,13 @@ function checkExpires(draft: EntityDraft, fields: Fields, path: readonly string[
     issues.add("expires-unknown", path, `the schema has no field "${name}" at the top of the record`, fix);
   } else if (field.kind !== "date") {
     issues.add("expires-type", path, `"${name}" is of type ${field.kind} and names no moment`, fix);
+  } else if (draft.key.includes(name)) {
+    issues.add(
+      "expires-of-key",
+      path,
+      `"${name}" is part of the key, which cannot change`,
+      "Say when the record ends in a field beside the key.",
+    );
   }
 }
 

@@ -125,6 +125,14 @@ class PatternCheck {
           order,
         };
       }
+      case "rank": {
+        const by = this.#by(spec.by);
+        const order = this.#order(spec.order, by, undefined);
+        if (Object.values((spec.order ?? {}) as object).every((direction) => direction === undefined)) {
+          this.#add("rank-order", ["order"], "nothing says what a better place is", "Name the field that is compared.");
+        }
+        return { kind: "rank", ...facts, by, where: this.#where(spec.where, by), order };
+      }
       case "top": {
         const by = this.#field(spec.by, "by", askable) ?? "";
         const sum = spec.sum === undefined ? undefined : this.#field(spec.sum, "sum", summable);

@@ -143,6 +143,7 @@ describe("a wrong entity", () => {
     ["unique that may be null", "e", { schema, key: ["seq"], unique: [["nick"]] }, "unique-nullable", "unique.0"],
     ["expires by nothing", "e", { schema, key: ["seq"], expires: "until" }, "expires-unknown", "expires"],
     ["expires inside an object", "e", { schema, key: ["seq"], expires: "address.city" }, "expires-unknown", "expires"],
+    ["expires by its key", "e", { schema, key: ["at", "seq"], expires: "at" }, "expires-of-key", "expires"],
     ["expires by what is no date", "e", { schema, key: ["seq"], expires: "count" }, "expires-type", "expires"],
     ["stored as a wrong name", "e", { schema, key: ["seq"], storedAs: "a$b" }, "stored-as", "storedAs"],
     ["no zod schema", "e", { schema: { seq: "int" }, key: ["seq"] }, "schema-not-zod", "schema"],

@@ -49,7 +49,7 @@ export function checkModel(spec: {
         "pattern-expected",
         path,
         `"${name}" is not a pattern`,
-        "Declare it with get, list, top, search or together.",
+        "Declare it with get, list, rank, top, search or together.",
       );
       continue;
     }

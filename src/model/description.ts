@@ -76,7 +76,7 @@ export interface Condition {
   readonly value: unknown;
 }
 
-export type PatternData = GetPattern | ListPattern | TopPattern | SearchPattern | TogetherPattern;
+export type PatternData = GetPattern | ListPattern | RankPattern | TopPattern | SearchPattern | TogetherPattern;
 
 interface PatternFacts {
   readonly name: string;
@@ -98,6 +98,18 @@ export interface ListPattern extends PatternFacts {
   readonly where: readonly Condition[];
   readonly range: Range | undefined;
   /** As declared, made total: the key's fields that are missing follow, in the direction of the last term. A cursor holds one value of each. */
+  readonly order: readonly OrderTerm[];
+}
+
+/**
+ * One record's place, from 1, among those that are equal to it in `by`, in a total order. Asked for by the record's key.
+ * A record that does not meet `where`, or lacks a field of `by`, has none.
+ */
+export interface RankPattern extends PatternFacts {
+  readonly kind: "rank";
+  readonly by: readonly By[];
+  readonly where: readonly Condition[];
+  /** As declared, made total: the key's fields that are missing follow, in the direction of the last term. */
   readonly order: readonly OrderTerm[];
 }
 

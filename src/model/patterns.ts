@@ -66,7 +66,7 @@ type ListKind<K extends readonly string[], B extends readonly unknown[]> = K ext
 
 /** What a pattern is before `defineModel` has checked it. */
 export interface PatternDraft {
-  readonly kind: "get" | "list" | "top" | "search" | "together";
+  readonly kind: "get" | "list" | "rank" | "top" | "search" | "together";
   readonly entity: string;
   /** Of `together`: all entities. */
   readonly entities?: readonly string[];
@@ -145,6 +145,45 @@ export function list<
   },
 ): Pattern<ListKind<K, B>, N, Params<R, B[number], Range>, "record", Level> {
   return draft("list", entity.name, spec);
+}
+
+/** An answer of `rank`: the record's place, from 1, how many there are in its group, and the record. */
+export interface RankRow<R> {
+  readonly rank: number;
+  readonly of: number;
+  readonly record: R;
+}
+
+/**
+ * One record's place among those that are equal to it in `by`: 1 is the first in `order`. Asked for by the record's key;
+ * undefined where there is no such record, or it is in no group. No two records share a place: where `order` ties, the
+ * key's remaining fields decide, in the direction of the last term, as in a {@link list} with the same `by`, `order` and
+ * `where`.
+ *
+ * @param spec
+ * - `by`: fields, or buckets of a date field, of the group.
+ * - `order`: what a better place is: `{ points: "desc" }`.
+ * - `where`: fixed conditions; a record that does not meet them has no place, and is not counted.
+ *
+ * @example
+ * ```ts
+ * lineRank: rank(line, { by: ["country"], order: { total: "desc" } }),
+ * // await shop.lineRank({ seq: 1 })   →   { rank: 3, of: 1204, record: { seq: 1, … } }
+ * ```
+ */
+export function rank<N extends string, R, K extends readonly string[], const Level extends Consistency = "session">(
+  entity: Entity<N, R, K, unknown>,
+  spec: {
+    readonly by: readonly (
+      | Names<R>[keyof R & string]
+      | Bucket<NamesOf<R, DateOrEmpty>[keyof R & string], BucketUnit>
+    )[];
+    readonly order: Order<Names<R>[keyof R & string]>;
+    readonly where?: Where<Names<R>[keyof R & string], R>;
+    readonly consistency?: Level;
+  },
+): Pattern<"rank", N, Params<R, K[number], never>, RankRow<R>, Level> {
+  return draft("rank", entity.name, spec);
 }
 
 /** A row of `top`: the group, its sum where one was asked for, and the number of its records. */

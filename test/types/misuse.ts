@@ -3,7 +3,7 @@
  * after "says:" must be in the compiler's message. Compiled by types.test.ts and by `npm run typecheck`; never run.
  */
 import { z } from "zod";
-import { day, defineModel, embed, entity, get, list, search, together, top } from "../../src/index.js";
+import { day, defineModel, embed, entity, get, list, rank, search, together, top } from "../../src/index.js";
 import { customer, device, item, line, order } from "./model.js";
 import { named, onDynamo, onEither, onRedis, onTable, shop } from "./use.js";
 
@@ -66,6 +66,12 @@ shop.customerFile({ customerId: "1" });
 shop.searchLines({ text: "mug" });
 // @ts-expect-error the same, row by row; says: "mongodb() cannot serve \"search\" patterns: see keyfold plan"
 shop.searchLines.each({ text: "mug" });
+// @ts-expect-error a rank on an engine that does not count places; says: "mongodb() cannot serve \"rank\" patterns: see keyfold plan"
+shop.lineRank({ seq: 1 });
+// @ts-expect-error a rank asked for by something else than the key; says: 'country' does not exist in type
+onRedis.lineRank({ country: "UK" });
+// @ts-expect-error a rank without an order; says: Property 'order' is missing
+rank(line, { by: ["country"] });
 // @ts-expect-error a pattern that Redis cannot serve; says: "redis() cannot serve \"search\" patterns: see keyfold plan"
 onRedis.searchLines({ text: "mug" });
 // @ts-expect-error a level that Redis cannot promise; says: Type '"strong"' is not assignable to type '"session" | "bounded" | "eventual"

@@ -11,6 +11,7 @@ import {
   hour,
   list,
   month,
+  rank,
   search,
   together,
   top,
@@ -80,6 +81,7 @@ export default defineModel({
       range: day("at"),
       consistency: "eventual",
     }),
+    lineRank: rank(line, { by: ["country", month("at")], order: { total: "desc" } }),
     topCountries: top(line, { by: "country", range: "at" }),
     searchLines: search(line, {
       text: ["description"],

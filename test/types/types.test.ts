@@ -86,7 +86,7 @@ describe("types", () => {
 /** What an example may take for granted: the imports, a model, its client. */
 const preamble = `import { z } from "zod";
 import * as keyfold from "../../src/index.js";
-import { apply, bytes, type Client, connect, day, decimal, defineModel, describe, embed, entity, fold, get, hour, isModel, isPlannedEngine, list, type Mapping, month, planFor, renderPlanJson, renderPlanText, search, together, top } from "../../src/index.js";
+import { apply, bytes, type Client, connect, day, decimal, defineModel, describe, embed, entity, fold, get, hour, isModel, isPlannedEngine, list, type Mapping, month, planFor, renderPlanJson, renderPlanText, rank, search, together, top } from "../../src/index.js";
 import { mongodb, type MongoDB } from "../../src/adapters/mongodb/index.js";
 import { planMongodb } from "../../src/plan/mongodb/plan.js";
 import { planDynamodb } from "../../src/plan/dynamodb/plan.js";

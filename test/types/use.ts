@@ -7,6 +7,7 @@ import {
   connect,
   type Decimal,
   type Page,
+  type RankRow,
   type VersionedRecord,
 } from "../../src/index.js";
 import model from "./model.js";
@@ -105,6 +106,8 @@ export async function inference(): Promise<void> {
 
   // Levels: what the pattern declares, and the engine serves, and nothing stronger.
   await shop.lineBySeq({ seq: 1 }, { consistency: "strong" });
+  const place = await onRedis.lineRank({ seq: 1 });
+  eq<typeof place, RankRow<typeof first> | undefined>(true);
   await onTable.devicesOfTenant({ tenant: "t" }, { consistency: "session" });
   await onTable.linesByCustomer({ customerId: "1" }, { consistency: "eventual" });
   await onEither.linesByCustomer({ customerId: "1" }, { consistency: "eventual" });

@@ -175,6 +175,7 @@ export class MongoDesign {
     const spec: Doc = { key: index.key, name: index.name };
     if (index.unique) spec["unique"] = true;
     if (index.partialFilterExpression !== undefined) spec["partialFilterExpression"] = index.partialFilterExpression;
+    if (index.expireAfterSeconds !== undefined) spec["expireAfterSeconds"] = index.expireAfterSeconds;
     const build = this.#requests.plain({ createIndexes: collection.name, indexes: [spec] }, collection.name, deadline);
     let built = false;
     const finished = build.then(
@@ -314,6 +315,12 @@ function differenceOf(planned: MongoIndex, stored: StoredIndex): string | undefi
   if (stored.hidden === true) return "It is hidden from the query planner.";
   if (stored.collation !== undefined && stored.collation["locale"] !== "simple")
     return `It has a collation (${JSON.stringify(stored.collation["locale"] ?? stored.collation)}).`;
-  if (stored.expireAfterSeconds !== undefined) return "It is a TTL index: MongoDB deletes records by it.";
+  if (numberOf(stored.expireAfterSeconds) !== planned.expireAfterSeconds) {
+    return stored.expireAfterSeconds === undefined
+      ? "It is no TTL index: records that have ended would stay."
+      : planned.expireAfterSeconds === undefined
+        ? "It is a TTL index: MongoDB deletes records by it."
+        : `MongoDB deletes records ${String(stored.expireAfterSeconds)} seconds after its date, not at it.`;
+  }
   return undefined;
 }

@@ -1,4 +1,5 @@
 import type { Deadline } from "../../internal/deadline.js";
+import { ended, notEnded } from "../../plan/mongodb/requests.js";
 import type { MongoCollection } from "../../plan/mongodb/types.js";
 import type { EntityStore } from "../port/adapter.js";
 import { type EntityOperations, entityStore } from "../port/entity-store.js";
@@ -35,6 +36,10 @@ export class MongoEntity {
       fields: Object.fromEntries(collection.fields.map((stored) => [stored.field, stored.type])),
       codec: compileCodec(collection, values),
       values,
+      ends:
+        collection.expires === undefined
+          ? undefined
+          : { no: notEnded(collection.expires), yes: ended(collection.expires) },
       exactResend,
     };
     return this.#stored;

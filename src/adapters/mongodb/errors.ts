@@ -17,6 +17,8 @@ export interface DuplicateKey {
   readonly index: string;
   /** Fields of the index. */
   readonly fields: readonly string[];
+  /** The value of each field that is taken, where the server says it. */
+  readonly values: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** What the driver's errors have in common, read by name: there may be two copies of the driver. */
@@ -29,8 +31,10 @@ interface DriverError {
   readonly reason?: unknown;
   readonly cause?: unknown;
   readonly keyPattern?: Readonly<Record<string, unknown>>;
+  readonly keyValue?: Readonly<Record<string, unknown>>;
   readonly errorResponse?: {
     readonly keyPattern?: Readonly<Record<string, unknown>>;
+    readonly keyValue?: Readonly<Record<string, unknown>>;
     readonly baseBackoffMS?: unknown;
   };
 }
@@ -229,13 +233,15 @@ export function withoutCredentials(text: string): string {
 
 /** The duplicate key that a write error reports, or undefined when it is another error. */
 export function duplicateOf(error: unknown): DuplicateKey | undefined {
-  const { code, keyPattern, errorResponse, message, errmsg } = error as DriverError & { readonly errmsg?: string };
+  const { code, keyPattern, keyValue, errorResponse, message, errmsg } = error as DriverError & {
+    readonly errmsg?: string;
+  };
   if (code !== 11000 && code !== 11001) return undefined;
   const text = errmsg ?? message ?? "";
   const named = /index: (?:[^\s]*\$)?([^\s]+)/.exec(text)?.[1];
   const pattern = keyPattern ?? errorResponse?.keyPattern;
   const fields = pattern === undefined ? (named === "_id_" ? ["_id"] : []) : Object.keys(pattern);
-  return { index: named ?? fields.join(", "), fields };
+  return { index: named ?? fields.join(", "), fields, values: keyValue ?? errorResponse?.keyValue };
 }
 
 /** An error in a write command's reply, in the driver's error shape. */

@@ -88,6 +88,8 @@ async function insertChunk(
         const duplicate = duplicateOf(error);
         if (duplicate === undefined) outcomes[position] = failed(failureOf(serverError(error)).error);
         else if (isKey(duplicate)) keyed.push(position);
+        else if (entity.ends !== undefined)
+          outcomes[position] = await insertOne(records[position]!, entity, write.call, write.whole);
         else
           outcomes[position] = { kind: "notApplied", reason: "unique", unique: fieldsOf(duplicate, entity.collection) };
       }

@@ -9,7 +9,7 @@ import { duplicateOf, failureOf, serverError } from "./errors.js";
 import { fieldsOf } from "./outcomes.js";
 import { isKey, writeErrors } from "./reply.js";
 import type { WriteReply } from "./requests.js";
-import { runWrite, type StoredEntity, storedUnder, type Write } from "./write.js";
+import { removeEnded, runWrite, type StoredEntity, storedUnder, type Write } from "./write.js";
 
 /** Inserts one record; where its key is taken, what is stored there decides. */
 export async function insertOne(
@@ -52,6 +52,7 @@ async function refused(
 ): Promise<WriteOutcome | undefined> {
   const duplicate = duplicateOf(error);
   if (duplicate === undefined) return failed(failureOf(serverError(error)).error);
+  if (await removeEnded(duplicate.values, write, entity)) return undefined;
   if (!isKey(duplicate))
     return { kind: "notApplied", reason: "unique", unique: fieldsOf(duplicate, entity.collection) };
   const stored = await storedUnder(record, write, entity);

@@ -10,7 +10,7 @@ import { duplicateOf, failureOf } from "./errors.js";
 import { encoderOf, pathOf, roomFor } from "./increment.js";
 import { fieldsOf } from "./outcomes.js";
 import { asNumber, isKey } from "./reply.js";
-import { recordQuery, runWrite, type StoredEntity, storedUnder, type Write } from "./write.js";
+import { recordQuery, removeEnded, runWrite, type StoredEntity, storedUnder, type Write } from "./write.js";
 
 /** Ids of writes that a document remembers. */
 const REMEMBERED_WRITES = 64;
@@ -86,7 +86,7 @@ async function modify(
   const { values } = entity;
   const { name, version } = entity.collection;
   const conditions = conditionFilter(call.if ?? [], entity.collection, values);
-  const query = recordQuery(key, [...conditions, ...guards], call, entity);
+  const query = recordQuery(key, [...conditions, ...guards], call, entity, upsert);
   if (write.writeId !== undefined) query[`${WRITES}.i`] = { $ne: write.writeId };
   const command: Doc = {
     findAndModify: name,
@@ -111,6 +111,7 @@ async function modify(
     } else if (result.kind === "error") {
       const duplicate = duplicateOf(result.thrown);
       if (duplicate === undefined) return failed(failureOf(result.thrown).error);
+      if (await removeEnded(isKey(duplicate) ? undefined : duplicate.values, write, entity)) continue;
       if (!isKey(duplicate))
         return { kind: "notApplied", reason: "unique", unique: fieldsOf(duplicate, entity.collection) };
       // Another writer inserted it first, or this write was done before; the next look tells.
@@ -120,6 +121,12 @@ async function modify(
     let stored: StoredDocument | undefined;
     try {
       stored = await storedUnder(key, write, entity);
+      // This write may have been done before, to a record that has ended since.
+      if (stored === undefined && entity.ends !== undefined && write.writeId !== undefined) {
+        const left = await storedUnder(key, write, { ...entity, ends: undefined });
+        const own = left?.writes.find((each) => each.id === write.writeId);
+        if (own !== undefined) return { kind: "applied", version: own.version };
+      }
     } catch (thrown) {
       return unknown("The write was sent, and no read could tell what became of it.", thrown);
     }

@@ -39,12 +39,13 @@ export async function readMany(
 /** What is stored under one key. */
 export async function readOne(
   key: RecordData,
-  { requests, collection: { name }, codec }: StoredEntity,
+  { requests, collection: { name }, codec, ends }: Pick<StoredEntity, "requests" | "collection" | "codec" | "ends">,
   call: ReadCall,
   deadline: Deadline,
 ): Promise<StoredDocument | undefined> {
+  const id = { _id: codec.encodeId(key) };
   const reply = await requests.read(
-    { find: name, filter: { _id: codec.encodeId(key) }, limit: 1, singleBatch: true },
+    { find: name, filter: ends === undefined ? id : { ...id, ...ends.no }, limit: 1, singleBatch: true },
     name,
     call,
     deadline,
@@ -63,7 +64,7 @@ export async function readChunk(
 ): Promise<void> {
   const { codec } = entity;
   const { name } = entity.collection;
-  const filter = { _id: { $in: keys.map((key) => codec.encodeId(key)) } };
+  const filter = { _id: { $in: keys.map((key) => codec.encodeId(key)) }, ...entity.ends?.no };
   const reply = await entity.requests.read({ find: name, filter, batchSize: keys.length + 1 }, name, call, deadline);
   for (const bytes of firstBatch(reply)) found.set(codec.keyText(codec.decodeStored(bytes).record), bytes);
   const cursor = reply["cursor"] as { readonly id?: unknown };

@@ -7,6 +7,7 @@ import type { BsonValues } from "./bson-values.js";
 import type { Codec, StoredDocument } from "./codec.js";
 import type { Doc } from "./driver.js";
 import { readOne } from "./read-records.js";
+import { asNumber } from "./reply.js";
 import type { Requests } from "./requests.js";
 
 /** Part of a write's time that is kept to settle its outcome by a read. */
@@ -20,6 +21,8 @@ export interface StoredEntity {
   readonly fields: Fields;
   readonly codec: Codec;
   readonly values: BsonValues;
+  /** Conditions by which a record that has ended is told from others; undefined: records do not end. */
+  readonly ends: { readonly no: Doc; readonly yes: Doc } | undefined;
   /** The server keeps a record of each session's last write. */
   readonly exactResend: boolean;
 }
@@ -70,12 +73,26 @@ export async function storedUnder(
   return readOne(key, entity, settleCall(write.call), write.whole);
 }
 
+/**
+ * Removes a record that has ended and stands in an insert's way: under its key, or as the holder of a unique value.
+ * Whether there was one; else what stands there is no leftover.
+ */
+export async function removeEnded(taken: Doc | undefined, write: Write, entity: StoredEntity): Promise<boolean> {
+  if (entity.ends === undefined || taken === undefined) return false;
+  const { name } = entity.collection;
+  const deletes = [{ q: { ...taken, ...entity.ends.yes }, limit: 1 }];
+  const result = await entity.requests.write({ delete: name, deletes }, name, write.call, write.attempts);
+  return result.kind === "reply" && asNumber(result.reply["n"]) > 0;
+}
+
 /** The query of a write on one record: its key, and what the call demands of it. */
 export function recordQuery(
   key: RecordData,
   conditions: readonly Doc[],
   call: ConditionalCall,
   entity: StoredEntity,
+  /** It stores the record where there is none: one that has ended is written over. */
+  mayMakeIt = false,
 ): Doc {
   const query: Doc = { _id: entity.codec.encodeId(key) };
   if (call.ifVersion !== undefined) {
@@ -86,5 +103,5 @@ export function recordQuery(
         : entity.values.longOfNumber(call.ifVersion);
   }
   if (conditions.length > 0) query["$and"] = conditions;
-  return query;
+  return entity.ends === undefined || mayMakeIt ? query : { ...query, ...entity.ends.no };
 }

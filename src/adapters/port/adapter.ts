@@ -141,7 +141,10 @@ export interface PageData {
   readonly next: Position | undefined;
 }
 
-/** One pattern, compiled. `get` patterns are served by `EntityStore.getMany`, and only explained here. */
+/**
+ * One pattern, compiled. `get` patterns are served by `EntityStore.getMany`, and only explained here. A `rank` is a page
+ * of one row or none, `{ rank, of, record }`.
+ */
 export interface PatternStore {
   page(params: RecordData, call: PageCall): Promise<PageData>;
   explain(params: RecordData, call: PageCall): Promise<Explanation>;

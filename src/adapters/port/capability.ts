@@ -42,6 +42,7 @@ export interface Redis {
     get: "session" | "bounded" | "eventual";
     listByKey: "session" | "bounded" | "eventual";
     list: "session" | "bounded" | "eventual";
+    rank: "session" | "bounded" | "eventual";
     top: "session" | "bounded" | "eventual";
   };
 }

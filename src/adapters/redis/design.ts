@@ -1,6 +1,6 @@
 import { Deadline } from "../../internal/deadline.js";
 import { KeyfoldError } from "../../internal/errors.js";
-import { designOfLibrary, libraryCode, type StoredDesign } from "../../plan/redis/library.js";
+import { designOfLibrary, libraryCode, PROTOCOL, type StoredDesign } from "../../plan/redis/library.js";
 import { storedDesign } from "../../plan/redis/plan.js";
 import type { RedisPlan } from "../../plan/redis/types.js";
 import type { ApplyCall, ApplyProgress, Call, DesignItem, DesignState } from "../port/adapter.js";
@@ -8,6 +8,7 @@ import { isServed } from "../port/unserved.js";
 import { dropIndexKeys, fillIndexes } from "./fill.js";
 import { infoField, type Requests } from "./requests.js";
 import { indexesOf, mergeDesigns, type NamedIndex, readyField, withoutDropped } from "./stored-design.js";
+import { sweepEntity } from "./sweep.js";
 
 /** One command of apply may take this long where the call names no end. */
 const STEP_MS = 60_000;
@@ -18,7 +19,7 @@ const OLDEST_MAJOR = 7;
 interface Found {
   /** What the library on every master was made from; undefined: a master lacks it, or has another one. */
   readonly design: StoredDesign | undefined;
-  /** A library of that name that keyfold, or this version of it, did not make. */
+  /** A library of that name that this version of keyfold did not make. */
   readonly foreign: boolean;
   readonly ready: ReadonlySet<string>;
   readonly settings: readonly DesignItem[];
@@ -75,11 +76,18 @@ export class RedisDesign {
       }
     }
     const merged = mergeDesigns(design, this.#planned, drop);
-    if (JSON.stringify(merged) !== JSON.stringify(design)) {
+    if (before.foreign || JSON.stringify(merged) !== JSON.stringify(design)) {
       await step(`library ${this.#requests.library}`, () => this.#load(merged, call));
     }
     const made = await this.#find(call);
     await this.#fill(merged, made.ready, call, step);
+    for (const name of Object.keys(this.#planned.entities)) {
+      const entity = merged.entities[name]!;
+      if (entity.x === undefined) continue;
+      await step(`ended records of ${name}`, (tell) =>
+        sweepEntity(this.#requests, name, entity, () => this.#deadline(call), tell),
+      );
+    }
     return stateOf(this.#created(items, await this.#find(call)));
   }
 
@@ -146,7 +154,7 @@ export class RedisDesign {
     }
     const [first] = codes;
     const same = first !== undefined && codes.every((code) => code === first);
-    const design = same ? designOfLibrary(first) : undefined;
+    const read = same ? designOfLibrary(first) : undefined;
     const ready = (await this.#requests.send(
       this.#readyKey,
       "HKEYS",
@@ -155,7 +163,7 @@ export class RedisDesign {
       deadline,
       call.signal,
     )) as readonly string[] | Set<string>;
-    return { design, foreign: same && design === undefined, ready: new Set(ready), settings };
+    return { design: read?.design, foreign: same && read?.protocol !== PROTOCOL, ready: new Set(ready), settings };
   }
 
   /** Only what is wrong: a server that is too old, or that throws keys away which indexes and sums rest on. */
@@ -240,11 +248,14 @@ export class RedisDesign {
         else for (const pattern of patterns) items.push({ ...item, pattern });
       }
       for (const index of stored.values()) {
+        const ends = there?.x?.n === index.name;
         items.push({
           kind: "index",
           name: `${name}/${index.name}`,
-          state: "extra",
-          detail: "No pattern of this model needs it.",
+          state: ends ? "differs" : "extra",
+          detail: ends
+            ? `Records end by "${there.x?.f}", which this model does not say; apply with drop stops that.`
+            : "No pattern of this model needs it.",
         });
       }
     }

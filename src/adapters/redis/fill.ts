@@ -1,36 +1,13 @@
 import type { Deadline } from "../../internal/deadline.js";
-import type { Link } from "../../patterns/redis/link.js";
-import { tagText } from "../../plan/redis/encoding.js";
 import type { StoredEntity } from "../../plan/redis/library.js";
 import type { ApplyProgress } from "../port/adapter.js";
+import { withNoKey } from "./keys.js";
 import type { Requests } from "./requests.js";
+import { glob, headOf, scan } from "./scan.js";
 
-/** Keys that one SCAN looks at, and records of one call of the library: neither holds the server up for long. */
-const SCAN_COUNT = 1_000;
+/** Records of one call of the library: it does not hold the server up for long. */
 const RECORDS_PER_CALL = 200;
 const CALLS_IN_FLIGHT = 4;
-
-/** What all keys of an entity begin with, without the partition's part. */
-function headOf(prefix: string, entity: StoredEntity): string {
-  return `${prefix}:{${tagText(entity.storedAs)}`;
-}
-
-function glob(text: string): string {
-  return text.replace(/[\\*?[\]]/g, "\\$&");
-}
-
-/** Every key of the server that begins like this; a key may come twice. */
-async function* scan(link: Link, pattern: string, deadline: () => Deadline): AsyncGenerator<string[]> {
-  let cursor = "0";
-  do {
-    using step = deadline();
-    const reply = (await step.run(() =>
-      link.send(undefined, "SCAN", [cursor, "MATCH", pattern, "COUNT", String(SCAN_COUNT)], false),
-    )) as [unknown, string[]];
-    cursor = String(reply[0]);
-    yield reply[1];
-  } while (cursor !== "0");
-}
 
 /**
  * Puts each record of an entity into the indexes that are younger than it. Writers keep them by themselves since the
@@ -60,7 +37,7 @@ export async function fillIndexes(
   const send = async (keys: readonly string[]): Promise<void> => {
     const call = (async () => {
       using step = deadline();
-      const reply = (await requests.write("index", keys, [name], step)) as [number, ...string[]];
+      const reply = (await requests.write("index", withNoKey(keys), [name], step)) as [number, ...string[]];
       taken.push(...reply.slice(1).map(String));
     })()
       .catch((error: unknown) => {

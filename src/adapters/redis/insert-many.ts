@@ -75,13 +75,15 @@ export async function insertMany(
 
 /** Never rejects: what goes wrong becomes the outcome of each record that it concerns. */
 async function insertChunk(
-  { base, positions, keys, bodies }: Chunk,
+  chunk: Chunk,
   records: readonly RecordData[],
   outcomes: WriteOutcome[],
   entity: StoredEntity,
   call: WriteCall,
   whole: Deadline,
+  again = false,
 ): Promise<void> {
+  const { base, positions, keys, bodies } = chunk;
   const { requests } = entity;
   const all = (outcome: WriteOutcome): void => {
     for (const position of positions) outcomes[position] = outcome;
@@ -105,7 +107,12 @@ async function insertChunk(
       // It was done: asked again, it answers from its mark.
       reply = (await requests.write("load", [mark, ...keys], args, whole, call.signal)) as readonly unknown[];
     }
-    if (reply[0] === "void") return all(failed(voided()));
+    if (reply[0] === "void") {
+      if (again || whole.over) return all(failed(voided()));
+      // Void before its time, as in `runWrite`.
+      await requests.learnTime(whole);
+      return await insertChunk(chunk, records, outcomes, entity, call, whole, true);
+    }
     if (reply[0] === "design") return all(failed(unknownEntity(entity.entity.entity)));
     for (const [i, said] of reply.entries()) {
       const position = positions[i]!;

@@ -1,4 +1,4 @@
-import { PART, tagText, textEncoder } from "../../plan/redis/encoding.js";
+import { NO_KEY, PART, tagText, textEncoder } from "../../plan/redis/encoding.js";
 import type { RedisEntity } from "../../plan/redis/types.js";
 import type { RecordData } from "../port/adapter.js";
 
@@ -26,4 +26,13 @@ export function compileKeys(entity: RedisEntity, prefix: string): RecordKeys {
       ? () => whole
       : (key: RecordData) => `${head}:${tagText(joined(entity.partition, key))}}`;
   return { base, record: (key) => `${base(key)}:${joined(entity.rest, key)}` };
+}
+
+/**
+ * A partition's keys and one that is never there, so that a function does not run on a part of the partition while a
+ * Cluster moves its slot. A write has its mark, which is not there either.
+ */
+export function withNoKey(keys: readonly string[]): readonly string[] {
+  const [first = ""] = keys;
+  return [...keys, first.slice(0, first.indexOf("}") + 1) + NO_KEY];
 }

@@ -1,15 +1,17 @@
+import type { Deadline } from "../../internal/deadline.js";
 import type { RedisPatternPlan } from "../../plan/redis/types.js";
 import type { Explanation, PageCall, PageData, PatternStore, RecordData } from "../port/adapter.js";
 import type { RequestInput } from "../port/template.js";
 import { compileArgs, type MakeArgs } from "./commands.js";
 import type { Requests } from "./requests.js";
+import { sweepPartition } from "./sweep.js";
 import { compileTop, type TopRows } from "./top-rows.js";
 import type { StoredEntity } from "./write.js";
 
 interface Asked {
   readonly command: string;
   readonly args: readonly string[];
-  readonly reply: unknown;
+  readonly reply: readonly unknown[];
 }
 
 /** One pattern's commands, compiled from its plan. */
@@ -38,27 +40,49 @@ export class RedisPatternStore implements PatternStore {
 
   async explain(params: RecordData, call: PageCall): Promise<Explanation> {
     const { command, args, reply } = await this.#ask(params, call);
-    const read =
-      this.#plan.kind === "top"
-        ? (reply as readonly (readonly string[])[]).reduce((sum, hash) => sum + hash.length / 2, 0)
-        : (reply as readonly unknown[]).length - (this.#plan.kind === "list" ? 1 : 0);
-    const { rows } = this.#plan.kind === "get" ? { rows: reply as unknown[] } : this.#pageOf(reply, call);
+    const { keysExamined, documentsExamined } = this.#examined(reply);
     return {
       engine: "redis",
       pattern: this.#plan.pattern,
       request: [command, ...args],
       index: this.#plan.index ?? "key",
-      keysExamined: read,
-      documentsExamined: this.#plan.kind === "top" ? 0 : read,
-      rows: rows.filter((row) => row !== null).length,
+      keysExamined,
+      documentsExamined,
+      rows:
+        this.#plan.kind === "get"
+          ? reply.filter((text) => text !== null).length
+          : this.#pageOf(reply, call).rows.length,
       raw: reply,
     };
   }
 
-  #pageOf(reply: unknown, call: PageCall): PageData {
-    if (this.#top !== undefined) return this.#top.page(reply as string[][], call.limit, call.after);
-    const [end, ...texts] = reply as [string | null, ...string[]];
+  #examined(reply: readonly unknown[]): { readonly keysExamined: number; readonly documentsExamined: number } {
+    switch (this.#plan.kind) {
+      case "get":
+        return { keysExamined: reply.length, documentsExamined: reply.length };
+      case "list":
+        return { keysExamined: reply.length - 1, documentsExamined: reply.length - 1 };
+      case "rank":
+        return { keysExamined: reply.length === 0 ? 0 : 1, documentsExamined: reply.length === 0 ? 0 : 1 };
+      case "top":
+        return {
+          keysExamined: (reply as readonly (readonly string[])[]).reduce((sum, hash) => sum + hash.length / 2, 0),
+          documentsExamined: 0,
+        };
+      default:
+        return this.#plan satisfies never;
+    }
+  }
+
+  #pageOf(reply: readonly unknown[], call: PageCall): PageData {
     const { codec } = this.#entity;
+    if (this.#top !== undefined) return this.#top.page(reply as string[][], call.limit, call.after);
+    if (this.#plan.kind === "rank") {
+      const [rank, of, text] = reply;
+      const rows = text === undefined ? [] : [{ rank, of, record: codec.decode(text as string).record }];
+      return { rows, next: undefined };
+    }
+    const [end, ...texts] = reply as [string | null, ...string[]];
     return { rows: texts.map((text) => codec.decode(text).record), next: end === null ? undefined : [end] };
   }
 
@@ -67,13 +91,36 @@ export class RedisPatternStore implements PatternStore {
     const input: RequestInput = { params, after: call.after, limit: call.limit };
     const args = call.after === undefined ? this.#first(input) : this.#next(input);
     const { command } = this.#plan.request;
-    const key = this.#plan.kind === "get" ? args[0]! : args[2]!;
+    const key = command === "MGET" ? args[0]! : args[2]!;
     if (this.#top !== undefined) {
       const spans = this.#top.spans(params);
       args.splice(-1, 1, ...spans.flatMap(({ level, min, max }) => [level, min, max]));
       if (spans.length === 0) return { command, args, reply: [] };
     }
     const base = key.slice(0, key.indexOf("}") + 1);
-    return { command, args, reply: await this.#requests.read(base, command, args, key, call, deadline) };
+    const read = async () =>
+      (await this.#requests.read(base, command, args, key, call, deadline)) as readonly unknown[];
+    const reply = this.#plan.kind === "rank" ? await this.#counted(read, key, call, deadline) : await read();
+    return { command, args, reply };
+  }
+
+  /**
+   * A place is counted among records that have not ended: where the answer says that others are still there, they are
+   * removed and it is asked again. A replica may be behind with that, which an eventual read allows it.
+   */
+  async #counted(
+    read: () => Promise<readonly unknown[]>,
+    key: string,
+    call: PageCall,
+    deadline: Deadline,
+  ): Promise<readonly unknown[]> {
+    const sweep = () => sweepPartition(key, this.#plan.entity, this.#requests, deadline, call.signal);
+    for (let asked = 1; ; asked++) {
+      const [ended, ...reply] = await read();
+      if (Number(ended) === 0) return reply;
+      if (call.consistency !== "eventual") await sweep();
+      else if (asked > 1) return reply;
+      else await sweep().catch(() => {});
+    }
   }
 }

@@ -2,20 +2,27 @@ import type { Deadline } from "../../internal/deadline.js";
 import type { ReadCall, RecordData, Versioned } from "../port/adapter.js";
 import type { StoredEntity } from "./write.js";
 
-/** Keys of one MGET. */
+/** Keys of one request. */
 const KEYS_PER_READ = 1_000;
 
-/** Records by key, one answer per key, in order: by one MGET, or one for each partition, all under way at once. */
+/**
+ * Records by key, one answer per key, in order: by one request, or one for each partition, all under way at once. Of an
+ * entity whose records end it is a function of the library, which knows the server's time; else MGET.
+ */
 export async function readMany(
   keys: readonly RecordData[],
-  { requests, codec, keys: names }: StoredEntity,
+  { requests, entity, codec, keys: names }: StoredEntity,
   call: ReadCall,
   deadline: Deadline,
 ): Promise<readonly (Versioned | undefined)[]> {
   const found: (Versioned | undefined)[] = new Array(keys.length);
   const read = async (base: string, positions: readonly number[]): Promise<void> => {
     const asked = positions.map((position) => names.record(keys[position]!));
-    const texts = (await requests.read(base, "MGET", asked, asked[0]!, call, deadline)) as (string | null)[];
+    const [command, args] =
+      entity.expires === undefined
+        ? ["MGET", asked]
+        : ["FCALL_RO", [`${requests.library}_read`, String(asked.length), ...asked, entity.entity]];
+    const texts = (await requests.read(base, command, args, asked[0]!, call, deadline)) as (string | null)[];
     // Decoded for each caller: two of them must not share one object.
     for (const [i, text] of texts.entries()) found[positions[i]!] = text === null ? undefined : codec.decode(text);
   };

@@ -80,6 +80,11 @@ export class Requests {
     };
   }
 
+  /** Learns the server's time anew, after a write that was void before its time. */
+  async learnTime(deadline: Deadline): Promise<void> {
+    await deadline.run(() => serverClock(this.#store).measure());
+  }
+
   /** Sends a command. `key`: the first key that it touches. */
   async send(
     key: string | undefined,

@@ -1,6 +1,13 @@
-import type { StoredDesign, StoredEntity, StoredList, StoredTop, StoredUnique } from "../../plan/redis/library.js";
+import type {
+  StoredDesign,
+  StoredEntity,
+  StoredExpiry,
+  StoredList,
+  StoredTop,
+  StoredUnique,
+} from "../../plan/redis/library.js";
 
-type StoredIndex = StoredList | StoredTop | StoredUnique;
+type StoredIndex = StoredList | StoredTop | StoredUnique | StoredExpiry;
 
 /** An index of a stored or planned design, with what it is called in messages. */
 export interface NamedIndex {
@@ -13,7 +20,8 @@ export interface NamedIndex {
 
 /** All indexes of an entity. */
 export function indexesOf(name: string, entity: StoredEntity): readonly NamedIndex[] {
-  return [...entity.lists, ...entity.tops, ...entity.uniques].map((index) => ({
+  const ends = entity.x === undefined ? [] : [entity.x];
+  return [...entity.lists, ...entity.tops, ...entity.uniques, ...ends].map((index) => ({
     entity: name,
     name: index.n,
     since: index.s,
@@ -57,7 +65,9 @@ function mergeEntity(stored: StoredEntity, planned: StoredEntity, drop: boolean)
   const lists = merge(stored.lists, planned.lists);
   const tops = merge(stored.tops, planned.tops);
   const uniques = merge(stored.uniques, planned.uniques);
-  return { ...stored, epoch: added ? next : stored.epoch, lists, tops, uniques };
+  const [x] = merge(stored.x === undefined ? [] : [stored.x], planned.x === undefined ? [] : [planned.x]);
+  const { x: _, ...others } = stored;
+  return { ...others, epoch: added ? next : stored.epoch, lists, tops, uniques, ...(x === undefined ? {} : { x }) };
 }
 
 /** The design without the indexes whose keys are to be dropped; those that are made anew come with the next step. */
@@ -67,13 +77,15 @@ export function withoutDropped(stored: StoredDesign, dropped: readonly NamedInde
     entities: Object.fromEntries(
       Object.entries(stored.entities).map(([name, entity]) => {
         const keep = (index: StoredIndex): boolean => !gone.has(`${name}/${index.n}#${index.s}`);
+        const { x, ...others } = entity;
         return [
           name,
           {
-            ...entity,
+            ...others,
             lists: entity.lists.filter(keep),
             tops: entity.tops.filter(keep),
             uniques: entity.uniques.filter(keep),
+            ...(x === undefined || !keep(x) ? {} : { x }),
           },
         ];
       }),

@@ -23,10 +23,32 @@ export interface StoredEntity {
 type Operation = "insert" | "put" | "update" | "delete";
 
 /**
+ * Runs one write. One that came too late by the server's clock, though there is time left, was not applied: the server's
+ * clock was set, or is another server's, and the write is sent once more by the right time.
+ */
+async function runWrite(
+  operation: Operation,
+  key: RecordData,
+  payload: readonly string[],
+  entity: StoredEntity,
+  call: ConditionalCall,
+  whole: Deadline,
+): Promise<readonly unknown[] | WriteOutcome> {
+  const reply = await sendWrite(operation, key, payload, entity, call, whole);
+  if (!isReply(reply) || reply[0] !== "void" || whole.over) return reply;
+  try {
+    await entity.requests.learnTime(whole);
+  } catch {
+    return reply;
+  }
+  return sendWrite(operation, key, payload, entity, call, whole);
+}
+
+/**
  * Runs one write by one call of the library. Were its answer lost, the mark tells what became of it: the write is found
  * done, or is made void so that it cannot come later.
  */
-async function runWrite(
+async function sendWrite(
   operation: Operation,
   key: RecordData,
   payload: readonly string[],

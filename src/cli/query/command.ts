@@ -62,7 +62,7 @@ export async function runQuery(
     };
     if (options.explain) {
       await explain(ask, pattern, params, read, options);
-    } else if (pattern.kind === "get") {
+    } else if (pattern.kind === "get" || pattern.kind === "rank") {
       const record = (await ask(params, read)) as Record<string, unknown> | undefined;
       await printRecord(record, model.data, pattern, options.json === true);
     } else {
@@ -97,7 +97,8 @@ async function explain(
   read: object,
   options: QueryOptions,
 ): Promise<void> {
-  const limit = pattern.kind === "get" || options.limit === undefined ? {} : { limit: options.limit };
+  const limit =
+    pattern.kind === "get" || pattern.kind === "rank" || options.limit === undefined ? {} : { limit: options.limit };
   const told = (await ask.explain(params, { ...read, ...limit })) as Record<string, unknown>;
   if (options.json) {
     await print(`${toJsonLine(told)}\n`);
@@ -111,6 +112,7 @@ async function explain(
 /** Names of a row's members, in the order in which they are shown. */
 export function columnsOf(model: ModelData, pattern: PatternData): string[] {
   if (pattern.kind === "together") return ["entity", "record"];
+  if (pattern.kind === "rank") return ["rank", "of", "record"];
   if (pattern.kind === "top") return [pattern.by, ...(pattern.sum === undefined ? [] : [pattern.sum]), "count"];
   return Object.keys((model.entities[pattern.entity] as EntityData).fields);
 }

@@ -22,6 +22,8 @@ export function paramsOf(model: ModelData, pattern: PatternData): Param[] {
     case "get":
     case "together":
       return pattern.by.map((by) => byParam(entity, by));
+    case "rank":
+      return entity.key.map((field) => fieldParam(entity, field, field));
     case "list":
     case "listByKey":
       return [...pattern.by.map((by) => byParam(entity, by)), ...rangeParams(entity, pattern.range)];

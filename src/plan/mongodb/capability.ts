@@ -9,4 +9,5 @@ export const mongodbCapability: CapabilityData = {
     list: ["session", "bounded", "eventual"],
     top: ["session", "bounded", "eventual"],
   },
+  expires: true,
 };

@@ -12,6 +12,7 @@ export interface ChosenIndex {
   readonly keys: readonly KeyPart[];
   readonly unique: boolean;
   readonly partialFilterExpression: TemplateObject | undefined;
+  readonly expireAfterSeconds?: 0;
   readonly serves: readonly string[];
 }
 
@@ -28,7 +29,7 @@ export function indexesOf(model: ModelData, entity: EntityData): readonly Chosen
   const whole = uniques.filter((index) => index.partialFilterExpression === undefined).map((index) => index.keys);
   const chosen = chooseIndexes(needs, whole);
   const servedBy = (keys: readonly KeyPart[]): Need[] => needs.filter((need) => serves(keys, need));
-  return [
+  const all: readonly ChosenIndex[] = [
     ...uniques.map((index) =>
       index.partialFilterExpression === undefined
         ? { ...index, serves: [...index.serves, ...servedBy(index.keys).map((need) => need.subject)] }
@@ -44,6 +45,28 @@ export function indexesOf(model: ModelData, entity: EntityData): readonly Chosen
       serves: servedBy(keys).map((need) => need.subject),
     })),
   ];
+  return entity.expires === undefined ? all : withExpiry(all, pathOf(entity, entity.expires), entity.expires);
+}
+
+/** MongoDB has one index of a key: where the date has one already, that one removes what has ended too. */
+function withExpiry(indexes: readonly ChosenIndex[], path: string, field: string): readonly ChosenIndex[] {
+  const subject = `expires(${field})`;
+  const removing = (index: ChosenIndex): ChosenIndex => ({
+    ...index,
+    expireAfterSeconds: 0,
+    serves: [...index.serves, subject],
+  });
+  const own = indexes.find(({ keys }) => keys.length === 1 && keys[0]?.[0] === path);
+  if (own !== undefined) return indexes.map((index) => (index === own ? removing(index) : index));
+  const keys: readonly KeyPart[] = [[path, 1]];
+  const plain = {
+    name: indexName(keys),
+    key: keyObject(keys),
+    keys,
+    unique: false,
+    partialFilterExpression: undefined,
+  };
+  return [...indexes, removing({ ...plain, serves: [] })];
 }
 
 export function keyObject(keys: readonly KeyPart[]): MongoIndexKey {

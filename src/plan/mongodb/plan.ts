@@ -4,7 +4,7 @@ import type { UnservedPattern } from "../types.js";
 import { unserved } from "../unserved.js";
 import { mongodbCapability } from "./capability.js";
 import { serves } from "./choose-indexes.js";
-import { idRecipe, storedFields } from "./collections.js";
+import { idRecipe, pathOf, storedFields } from "./collections.js";
 import { collectionEstimate, entryBytes, getEstimate, indexFields, listEstimate, topEstimate } from "./estimates.js";
 import { grantsOf } from "./grants.js";
 import { indexesOf } from "./indexes.js";
@@ -44,13 +44,14 @@ export function planMongodb(model: ModelData): MongoPlan {
 function planCollection(model: ModelData, entity: EntityData): MongoCollection {
   const workload = model.workload.entities[entity.name];
   const indexes = indexesOf(model, entity).map((index): MongoIndex => {
-    const { name, key, unique, partialFilterExpression } = index;
+    const { name, key, unique, partialFilterExpression, expireAfterSeconds } = index;
     const bytes = entryBytes(entity, indexFields(entity, index));
     return {
       name,
       key,
       unique,
       partialFilterExpression,
+      ...(expireAfterSeconds === undefined ? {} : { expireAfterSeconds }),
       serves: index.serves,
       estimate: { entryBytes: bytes, bytes: workload?.records === undefined ? undefined : workload.records * bytes },
     };
@@ -61,6 +62,7 @@ function planCollection(model: ModelData, entity: EntityData): MongoCollection {
     id: idRecipe(entity),
     fields: storedFields(entity),
     version: { path: "_v" },
+    ...(entity.expires === undefined ? {} : { expires: pathOf(entity, entity.expires) }),
     indexes,
     estimate: collectionEstimate(
       entity,
@@ -150,11 +152,12 @@ function decisive(
       id,
       fields,
       version,
-      indexes.map(({ name, key, unique, partialFilterExpression }) => [
+      indexes.map(({ name, key, unique, partialFilterExpression, expireAfterSeconds }) => [
         name,
         Object.entries(key),
         unique,
         partialFilterExpression,
+        ...(expireAfterSeconds === undefined ? [] : [expireAfterSeconds]),
       ]),
     ]),
     Object.values(patterns).map((pattern) =>

@@ -38,6 +38,7 @@ function renderCollection(collection: MongoCollection): string[] {
       ...(index.partialFilterExpression === undefined
         ? []
         : [`where ${renderTemplate(index.partialFilterExpression)}`]),
+      ...(index.expireAfterSeconds === undefined ? [] : ["that removes what has ended"]),
     ];
     const size =
       index.estimate.bytes === undefined

@@ -79,6 +79,19 @@ class Filter {
   }
 }
 
+/**
+ * What an entity's reads demand where its records end: MongoDB removes those that have ended about once a minute, so they
+ * are told apart by the server's own clock. Null and a field that is not there are one to MongoDB here.
+ */
+export function notEnded(path: string): TemplateObject {
+  return { $or: [{ [path]: null }, { $expr: { $gt: [`$${path}`, "$$NOW"] } }] };
+}
+
+/** What a record that has ended meets. */
+export function ended(path: string): TemplateObject {
+  return { [path]: { $ne: null }, $expr: { $lte: [`$${path}`, "$$NOW"] } };
+}
+
 /** The parts of a plan that say what is sent. */
 type Sent<P> = Pick<P, Extract<keyof P, "kind" | "request" | "next" | "values" | "position" | "row">>;
 
@@ -97,7 +110,10 @@ export function getRequest(entity: EntityData, pattern: GetPattern): Sent<MongoG
     request: {
       kind: "find",
       collection: entity.storedAs,
-      filter: { _id: id },
+      filter: {
+        _id: id,
+        ...(entity.expires === undefined ? {} : notEnded(pathOf(entity, entity.expires))),
+      },
       sort: undefined,
       hint: undefined,
       limit: 1,
@@ -118,6 +134,7 @@ export function listRequest(
     if (access.kind === "id") idFilter(entity, pattern, access.direction, continued, filter, values);
     else pathFilter(entity, pattern, continued, filter, values);
     addConditions(entity, pattern.where, filter, values);
+    if (entity.expires !== undefined) filter.clause(notEnded(pathOf(entity, entity.expires)));
     return {
       kind: "find",
       collection: entity.storedAs,

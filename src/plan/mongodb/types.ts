@@ -59,6 +59,8 @@ export interface MongoIndex {
   readonly unique: boolean;
   /** Set for a unique constraint on optional fields: records without the field are exempt. */
   readonly partialFilterExpression: TemplateObject | undefined;
+  /** Set where MongoDB removes records by it: so many seconds after the date in it. */
+  readonly expireAfterSeconds?: 0;
   /** Patterns that are served by it, and unique constraints ("unique(email)") that it enforces. */
   readonly serves: readonly string[];
   readonly estimate: { readonly entryBytes: number; readonly bytes: number | undefined };
@@ -73,6 +75,8 @@ export interface MongoCollection {
   readonly fields: readonly StoredField[];
   /** The record's version: an int64 (BSON long) that only grows. */
   readonly version: { readonly path: "_v" };
+  /** Path of the date at which a record ends; left out: records do not end. */
+  readonly expires?: string;
   /** Without the `_id` index, which is always there. */
   readonly indexes: readonly MongoIndex[];
   readonly estimate: MongoCollectionEstimate;

@@ -10,6 +10,8 @@ export const redisCapability: CapabilityData = {
     get: ["session", "bounded", "eventual"],
     listByKey: ["session", "bounded", "eventual"],
     list: ["session", "bounded", "eventual"],
+    rank: ["session", "bounded", "eventual"],
     top: ["session", "bounded", "eventual"],
   },
+  expires: true,
 };

@@ -17,6 +17,9 @@ import type { Field } from "../../model/field.js";
 /** Between the parts of a key. */
 export const PART = "\u0001";
 
+/** Ends the name of a key that is never there, in each partition. */
+export const NO_KEY = "/~";
+
 /** How the library reads a field: by one letter. `r`: only whether it is there, or is equal as JSON. */
 export type Form = "s" | "i" | "t" | "c" | "d" | "b" | "r";
 

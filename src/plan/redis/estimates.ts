@@ -87,7 +87,7 @@ function nameBytes(entity: EntityData, fields: readonly string[]): number {
 export function listIndexEstimate(
   entity: EntityData,
   workload: EntityWorkload | undefined,
-  pattern: ListPattern,
+  pattern: Pick<ListPattern, "by">,
   access: ListAccess,
 ): RedisListIndex["estimate"] {
   const member =
@@ -105,7 +105,7 @@ export function listIndexEstimate(
 export function groupSize(
   entity: EntityData,
   workload: EntityWorkload | undefined,
-  pattern: ListPattern,
+  pattern: Pick<ListPattern, "by">,
 ): number | undefined {
   const fields = pattern.by.flatMap((part) => (part.kind === "field" ? [part.field] : []));
   return fields.length === pattern.by.length ? recordsPerGroup(entity, workload, fields) : undefined;
@@ -136,7 +136,8 @@ export function entityEstimate(
     (sum, { fields }) => sum + keyOverhead + nameBytes(entity, fields) + nameBytes(entity, entity.key),
     0,
   );
-  const indexes = lists.reduce((sum, index) => sum + index.estimate.entryBytes, perUnique);
+  const perEnd = entity.expires === undefined ? 0 : treeMember + nameBytes(entity, entity.key);
+  const indexes = lists.reduce((sum, index) => sum + index.estimate.entryBytes, perUnique + perEnd);
   const sums = tops.reduce((sum, index) => sum + (index.estimate.bytes ?? 0), 0);
   return {
     recordBytes: bytes + keyBytes,

@@ -62,7 +62,7 @@ export function partitionOf(model: ModelData, entity: EntityData): readonly stri
   for (const pattern of Object.values(model.patterns)) {
     if (pattern.entity !== entity.name) continue;
     if (pattern.kind === "top") limit([]);
-    if (pattern.kind === "list" || pattern.kind === "listByKey")
+    if (pattern.kind === "list" || pattern.kind === "listByKey" || pattern.kind === "rank")
       limit(pattern.by.flatMap((part) => (part.kind === "field" ? [part.field] : [])));
   }
   for (const fields of entity.unique) limit(fields);

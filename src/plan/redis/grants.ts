@@ -18,8 +18,11 @@ const run = [
   "set",
   "time",
   "zadd",
+  "zcard",
   "zrange",
+  "zrank",
   "zrem",
+  "zrevrank",
   "function|list",
 ];
 

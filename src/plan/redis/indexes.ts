@@ -22,8 +22,12 @@ export interface ListAccess {
     | { readonly kind: "filter" };
 }
 
-/** Chooses the sorted set that serves a list. */
-export function listAccess(entity: EntityData, pattern: ListPattern, partition: readonly string[]): ListAccess {
+/** Chooses the sorted set that serves a list, or a rank among what it lists. */
+export function listAccess(
+  entity: EntityData,
+  pattern: Pick<ListPattern, "by" | "order" | "where"> & Partial<Pick<ListPattern, "range">>,
+  partition: readonly string[],
+): ListAccess {
   const rest = entity.key.slice(partition.length);
   const fixed = new Set(pattern.by.flatMap((part) => (part.kind === "field" ? [part.field] : [])));
   // A member ends with the record's name, which sorts by the key. Where the order ends like that, it needs no terms.
@@ -54,7 +58,7 @@ export function listAccess(entity: EntityData, pattern: ListPattern, partition: 
 }
 
 function rangeAccess(
-  pattern: ListPattern,
+  pattern: Partial<Pick<ListPattern, "range">>,
   terms: ListAccess["terms"],
   rest: readonly string[],
   fixed: ReadonlySet<string>,

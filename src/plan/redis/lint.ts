@@ -17,6 +17,7 @@ const slotBytes = 8 * 1024 ** 3;
 const hotReads = 30_000;
 /** Members of one sorted set above which its key is a burden: it cannot be split, moves as one, and is freed as one. */
 const largeSet = 1_000_000;
+const secondsOfDay = 86_400;
 /** Groups that a `top` may read for each answer. */
 const manyGroups = 50_000;
 
@@ -31,7 +32,11 @@ export function lint(
     const stored = entities[entity.name];
     const workload = model.workload.entities[entity.name];
     if (stored !== undefined)
-      findings.push(...oneSlot(model, entity, workload, stored), ...hotKey(model, entity, workload));
+      findings.push(
+        ...oneSlot(model, entity, workload, stored),
+        ...hotKey(model, entity, workload),
+        ...noExpiry(model, entity, workload, stored),
+      );
   }
   for (const plan of Object.values(patterns)) {
     const pattern = model.patterns[plan.pattern];
@@ -50,7 +55,7 @@ function lintPattern(
   if (plan.kind === "unserved") return [unservedFinding(pattern, plan)];
   const findings: Finding[] = [...consistency(pattern)];
   const workload = model.workload.entities[entity.name];
-  if (pattern.kind === "list" || pattern.kind === "listByKey") {
+  if (pattern.kind === "list" || pattern.kind === "listByKey" || pattern.kind === "rank") {
     const group = groupSize(entity, workload, pattern);
     const skewed = Math.max(group ?? 0, (workload?.hottestKeyShare ?? 0) * (workload?.records ?? 0));
     if (skewed > largeSet) {
@@ -63,7 +68,7 @@ function lintPattern(
         fix: "Ask by a further field or a time bucket, such as day(…), so that groups stay small.",
       });
     }
-    if (plan.kind === "list" && (plan.request.filter?.length ?? 0) > 0) {
+    if (pattern.kind !== "rank" && plan.kind === "list" && (plan.request.filter?.length ?? 0) > 0) {
       findings.push({
         code: "filter-after-index",
         severity: "info",
@@ -201,6 +206,31 @@ function hotKey(model: ModelData, entity: EntityData, workload: EntityWorkload |
         writes > slotWrites
           ? "Spread the writes of such a key over several records (a number from 0 to n as part of the key) and add them up when reading."
           : 'Keep what is read so often in the process (keyfold/cache), or declare the pattern "eventual", so that replicas answer too.',
+    },
+  ];
+}
+
+/** Records that are written all the time, are only ever got by their key, as a cache's are, and never end. */
+function noExpiry(
+  model: ModelData,
+  entity: EntityData,
+  workload: EntityWorkload | undefined,
+  { estimate }: RedisEntity,
+): readonly Finding[] {
+  const writes = workload?.writesPerSecond ?? 0;
+  const patterns = Object.values(model.patterns).filter((pattern) => pattern.entity === entity.name);
+  if (entity.expires !== undefined || writes === 0 || patterns.length === 0) return [];
+  if (!patterns.every(({ kind }) => kind === "get")) return [];
+  const dayBytes = writes * secondsOfDay * estimate.recordBytes;
+  const within = estimate.dataBytes !== undefined && dayBytes > estimate.dataBytes;
+  return [
+    {
+      code: "no-expiry",
+      severity: within ? "warning" : "info",
+      subject: entity.name,
+      evidence: `${formatNumber(writes)} writes a second, each read by its key alone; were all of them new records, a day brought ${formatBytes(dayBytes)}${within ? ", more than all records that the workload names" : ""}`,
+      cause: "Redis keeps all of it in memory, and nothing ever removes a record.",
+      fix: "If it is a cache, say when a record ends (expires: a date field), or use keyfold/cache, which has a TTL for each value.",
     },
   ];
 }

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { day, decimal, defineModel, describe as describeModel, entity, get, list, top } from "../../index.js";
+import { day, decimal, defineModel, describe as describeModel, entity, get, list, rank, top } from "../../index.js";
 import { planDocument, planFor, renderPlanJson, renderPlanText } from "../plan.js";
-import { designOfLibrary } from "./library.js";
+import { designOfLibrary, PROTOCOL } from "./library.js";
 import { storedDesign } from "./plan.js";
 
 const line = entity("line", {
@@ -135,11 +135,71 @@ test("a field that is called like one of keyfold's own is stored under another n
   expect(plan.entities["account"]!.fields.find(({ field }) => field === "_v")?.name).toBe("_v_");
 });
 
+test("records that end have a set of when, and are read by a function that knows the server's time", () => {
+  const visit = entity("visit", {
+    schema: z.object({ id: z.string(), page: z.string(), until: z.date().optional() }),
+    key: ["id"],
+    expires: "until",
+  });
+  const { entities, patterns } = planFor(
+    describeModel(
+      defineModel({ entities: { visit }, patterns: { visitById: get(visit), ofPage: list(visit, { by: ["page"] }) } }),
+    ),
+    "redis",
+  );
+  expect(entities["visit"]!.expires).toEqual({ name: "expires(until)", field: "until", member: "until" });
+  expect(patterns["visitById"]).toMatchObject({ request: { command: "FCALL_RO" } });
+  expect(planFor(model(), "redis").patterns["lineBySeq"]).toMatchObject({ request: { command: "MGET" } });
+});
+
+test("a rank is a place in the set of the list that has its order", () => {
+  const score = entity("score", {
+    schema: z.object({ boardId: z.string(), player: z.string(), points: z.int() }),
+    key: ["boardId", "player"],
+  });
+  const by = ["boardId"] as const;
+  const plan = planFor(
+    describeModel(
+      defineModel({
+        entities: { score },
+        patterns: {
+          best: list(score, { by, order: { points: "desc" } }),
+          place: rank(score, { by, order: { points: "desc" } }),
+        },
+      }),
+    ),
+    "redis",
+  );
+  expect(plan.entities["score"]!.lists.map(({ name, serves }) => [name, serves])).toEqual([
+    ["all|points", ["best", "place"]],
+  ]);
+  expect(plan.entities["score"]!.partition).toEqual(["boardId"]);
+});
+
+test("a cache without an end is told", () => {
+  const page = entity("page", { schema: z.object({ url: z.string(), html: z.string() }), key: ["url"] });
+  const findings = (workload: object, patterns: object = { pageByUrl: get(page) }) =>
+    planFor(
+      describeModel(defineModel({ entities: { page }, patterns, workload: { page: workload } } as never)),
+      "redis",
+    )
+      .findings.filter(({ code }) => code === "no-expiry")
+      .map(({ severity }) => severity);
+  expect(findings({ writesPerSecond: 50, records: 10_000 })).toEqual(["warning"]);
+  expect(findings({ writesPerSecond: 1, records: 1_000_000 })).toEqual(["info"]);
+  expect(findings({ records: 10_000 })).toEqual([]);
+  const lists = { pageByUrl: get(page), all: list(page, { by: ["html"] }) };
+  expect(findings({ writesPerSecond: 50, records: 10_000 }, lists)).toEqual([]);
+});
+
 test("the library carries the design that it was made from, and grants name keys and commands", () => {
   const plan = planFor(model(), "redis");
   const code = planDocument(plan, "library", "shop");
   expect(code).toMatch(/^#!lua name=keyfold_shop\n/);
-  expect(designOfLibrary(code)).toEqual(JSON.parse(JSON.stringify(storedDesign(plan))));
+  expect(designOfLibrary(code)).toEqual({
+    protocol: PROTOCOL,
+    design: JSON.parse(JSON.stringify(storedDesign(plan))),
+  });
   expect(designOfLibrary("#!lua name=x\n-- something else")).toBeUndefined();
   const grants = planDocument(plan, "grants", "shop");
   expect(grants).toContain("ACL SETUSER keyfold-run on >PASSWORD resetkeys ~shop:* resetchannels -@all ");

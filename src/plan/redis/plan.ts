@@ -11,12 +11,12 @@ import {
   topEstimate,
   topIndexEstimate,
 } from "./estimates.js";
-import { partitionOf, storedFields } from "./fields.js";
+import { partitionOf, storedFields, storedName } from "./fields.js";
 import { redisGrants } from "./grants.js";
 import { listAccess, topIndex, uniqueOf } from "./indexes.js";
 import { PROTOCOL, type StoredDesign, type StoredEntity } from "./library.js";
 import { inexact, lint } from "./lint.js";
-import { getRequest, listRequest, topRequest } from "./requests.js";
+import { getRequest, listRequest, rankRequest, topRequest } from "./requests.js";
 import type { RedisEntity, RedisListIndex, RedisPatternPlan, RedisPlan, RedisTopIndex } from "./types.js";
 
 /**
@@ -56,7 +56,7 @@ function planEntity(model: ModelData, entity: EntityData): RedisEntity {
   const tops = new Map<string, RedisTopIndex>();
   for (const pattern of Object.values(model.patterns)) {
     if (pattern.entity !== entity.name || inexact(entity, pattern) !== undefined) continue;
-    if (pattern.kind === "list" || pattern.kind === "listByKey") {
+    if (pattern.kind === "list" || pattern.kind === "listByKey" || pattern.kind === "rank") {
       const access = listAccess(entity, pattern, partition);
       const known = lists.get(access.index.name);
       lists.set(access.index.name, {
@@ -86,6 +86,14 @@ function planEntity(model: ModelData, entity: EntityData): RedisEntity {
     lists: [...lists.values()],
     tops: [...tops.values()],
     uniques,
+    expires:
+      entity.expires === undefined
+        ? undefined
+        : {
+            name: `expires(${entity.expires})`,
+            field: entity.expires,
+            member: storedName(entity, entity.expires),
+          },
     estimate: entityEstimate(entity, workload, [...lists.values()], [...tops.values()], uniques),
   };
 }
@@ -113,6 +121,15 @@ function planPattern(model: ModelData, pattern: PatternData, stored: RedisEntity
         ...facts,
         index: access.index.name,
         estimate: listEstimate(model, entity, pattern, access),
+      };
+    }
+    case "rank": {
+      const access = listAccess(entity, pattern, stored.partition);
+      return {
+        ...rankRequest(entity, access, stored),
+        ...facts,
+        index: access.index.name,
+        estimate: getEstimate(model, entity, pattern.name),
       };
     }
     case "top": {
@@ -150,6 +167,7 @@ export function storedDesign(plan: Pick<RedisPlan, "entities">): StoredDesign {
             w: where,
           })),
           uniques: entity.uniques.map(({ name, parts }) => ({ n: name, s: 1, parts })),
+          ...(entity.expires === undefined ? {} : { x: { n: entity.expires.name, s: 1, f: entity.expires.member } }),
         },
       ]),
     ),

@@ -67,6 +67,9 @@ function renderEntity(entity: RedisEntity): string[] {
       `  unique   <prefix>:${tag}/${unique.name}:${unique.fields.map((one) => `<${one}>`).join("␁")} → ${name}`,
     );
   }
+  if (entity.expires !== undefined) {
+    lines.push(`  ends     <prefix>:${tag}/${entity.expires.name}: of ${name} by <${entity.expires.field}>`);
+  }
   const total =
     estimate.records === undefined
       ? "number of records not declared"

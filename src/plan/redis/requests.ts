@@ -1,9 +1,10 @@
 import type { EntityData, GetPattern, ListPattern, TopPattern } from "../../model/description.js";
 import type { Field } from "../../model/field.js";
 import type { Slot, ValueSource } from "../template.js";
-import { PART, tagText } from "./encoding.js";
+import { NO_KEY, PART, tagText } from "./encoding.js";
 import { specOf, typeOf } from "./fields.js";
 import { type ListAccess, topRange } from "./indexes.js";
+import type { LibraryFunction } from "./library.js";
 import type {
   RedisArgument,
   RedisCommand,
@@ -11,6 +12,7 @@ import type {
   RedisForm,
   RedisGetPlan,
   RedisListPlan,
+  RedisRankPlan,
   RedisRequestValue,
   RedisTopIndex,
   RedisTopPlan,
@@ -74,12 +76,39 @@ export function getRequest(
 ): Sent<RedisGetPlan> {
   const values = new Values();
   const head = base(entity, stored, values);
-  const rest = stored.rest.map((field) => values.param(entity, field, "text"));
+  const key = argument(...head, ":", ...recordName(entity, stored, values));
   return {
     kind: "get",
-    request: { command: "MGET", args: [argument(...head, ":", ...separated(rest, PART))] },
+    request:
+      entity.expires === undefined
+        ? { command: "MGET", args: [key] }
+        : { command: "FCALL_RO", args: [argument(LIBRARY, "_read"), argument("1"), key, argument(entity.name)] },
     values: values.list,
   };
+}
+
+/**
+ * A call of the library on what one key finds in its partition. It names a second key, which is never there: while a
+ * Cluster moves the slot from node to node, neither of them then runs it on the part that it has (TRYAGAIN).
+ */
+function call(
+  name: LibraryFunction,
+  head: readonly Part[],
+  key: RedisArgument,
+  ...args: readonly RedisArgument[]
+): RedisCommand {
+  return {
+    command: "FCALL_RO",
+    args: [argument(LIBRARY, `_${name}`), argument("2"), key, argument(...head, NO_KEY), ...args],
+  };
+}
+
+/** What names a record within its partition. */
+function recordName(entity: EntityData, { rest }: Pick<RedisEntity, "rest">, values: Values): Part[] {
+  return separated(
+    rest.map((field) => values.param(entity, field, "text")),
+    PART,
+  );
 }
 
 export function listRequest(
@@ -96,31 +125,32 @@ export function listRequest(
         ? values.param(entity, part.field, "text")
         : values.slot(part.param, { kind: "param", param: part.param }, text, "plain"),
     );
-  const key = argument(...base(entity, stored, values), `/${access.index.name}:`, ...separated(groups, PART));
+  const head = base(entity, stored, values);
+  const key = argument(...head, `/${access.index.name}:`, ...separated(groups, PART));
   const bounds = boundsOf(entity, pattern, access, values);
   const filter = filterOf(entity, pattern, access, values);
   const limit = values.slot("limit", { kind: "limit" }, integer, "plain");
-  const command = (continued: boolean): RedisCommand => {
+  const page = (continued: boolean): RedisCommand => {
     const after = continued
       ? argument("(", values.slot("after", { kind: "after", position: 0 }, text, "plain"))
       : undefined;
     const forwards = access.direction === "asc";
     return {
-      command: "FCALL_RO",
-      args: [
-        argument(LIBRARY, "_list"),
-        argument("1"),
+      ...call(
+        "list",
+        head,
         key,
+        argument(entity.name),
         argument(access.direction),
         (forwards ? after : undefined) ?? bounds.min,
         (forwards ? undefined : after) ?? bounds.max,
         argument(limit),
-      ],
+      ),
       filter,
     };
   };
-  const request = command(false);
-  const next = command(true);
+  const request = page(false);
+  const next = page(true);
   return { kind: "list", request, next, values: values.list };
 }
 
@@ -177,6 +207,21 @@ function filterOf(
   ];
 }
 
+export function rankRequest(
+  entity: EntityData,
+  access: ListAccess,
+  stored: Pick<RedisEntity, "partition" | "rest">,
+): Sent<RedisRankPlan> {
+  const values = new Values();
+  const head = base(entity, stored, values);
+  const key = argument(...head, ":", ...recordName(entity, stored, values));
+  return {
+    kind: "rank",
+    request: call("rank", head, key, argument(entity.name), argument(access.index.name), argument(access.direction)),
+    values: values.list,
+  };
+}
+
 export function topRequest(
   entity: EntityData,
   pattern: TopPattern,
@@ -184,15 +229,13 @@ export function topRequest(
   stored: Pick<RedisEntity, "partition">,
 ): Sent<RedisTopPlan> {
   const values = new Values();
-  const key = argument(...base(entity, stored, values), `/${index.name}`);
+  const head = base(entity, stored, values);
+  const key = argument(...head, `/${index.name}`);
   const range = topRange(entity, pattern);
   const type = { ...typeOf(entity, pattern.by), optional: false, nullable: false };
   return {
     kind: "top",
-    request: {
-      command: "FCALL_RO",
-      args: [argument(LIBRARY, "_top"), argument("1"), key, argument({ $slot: "spans" })],
-    },
+    request: call("top", head, key, argument({ $slot: "spans" })),
     values: values.list,
     range,
     row: {

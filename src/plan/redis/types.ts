@@ -80,6 +80,14 @@ export interface RedisUnique {
   readonly parts: readonly RedisValueSpec[];
 }
 
+/** A sorted set per partition: when each record ends, in milliseconds since 1970, by the record's own name. */
+export interface RedisExpiry {
+  readonly name: string;
+  readonly field: string;
+  /** Name of the record's member that says it. */
+  readonly member: string;
+}
+
 export interface RedisEntity {
   readonly entity: string;
   /** First part of its keys' hash tag. */
@@ -93,6 +101,8 @@ export interface RedisEntity {
   readonly lists: readonly RedisListIndex[];
   readonly tops: readonly RedisTopIndex[];
   readonly uniques: readonly RedisUnique[];
+  /** Undefined: records do not end. */
+  readonly expires: RedisExpiry | undefined;
   readonly estimate: RedisEntityEstimate;
 }
 
@@ -155,7 +165,7 @@ interface RedisPatternFacts {
   readonly estimate: RedisPatternEstimate;
 }
 
-export type RedisPatternPlan = RedisGetPlan | RedisListPlan | RedisTopPlan;
+export type RedisPatternPlan = RedisGetPlan | RedisListPlan | RedisTopPlan | RedisRankPlan;
 
 export interface RedisGetPlan extends RedisPatternFacts {
   readonly kind: "get";
@@ -165,6 +175,11 @@ export interface RedisGetPlan extends RedisPatternFacts {
 export interface RedisListPlan extends RedisPatternFacts {
   readonly kind: "list";
   readonly next: RedisCommand;
+}
+
+/** A record's place in the sorted set of its group, in one round trip. */
+export interface RedisRankPlan extends RedisPatternFacts {
+  readonly kind: "rank";
 }
 
 /** A page of groups: the sums of whole buckets, added up and ordered by the client. */
