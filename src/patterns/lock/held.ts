@@ -12,11 +12,13 @@ export class Held implements AsyncDisposable {
   readonly #keys: readonly string[];
   readonly #token: string;
   readonly #ttlMs: number;
-  readonly #controller = new AbortController();
+  /** Made when somebody asks for the signal, as is the timer that watches the end of the time for it. */
+  #controller: AbortController | undefined;
   #validUntil: number;
   #renewal: NodeJS.Timeout | undefined;
   #expiry: NodeJS.Timeout | undefined;
   #over = false;
+  #lost: KeyfoldError | undefined;
 
   constructor(
     keeper: LockKeeper,
@@ -33,12 +35,16 @@ export class Held implements AsyncDisposable {
     this.#token = token;
     this.#ttlMs = ttlMs;
     this.#validUntil = askedAt + ttlMs - driftMs(ttlMs);
-    this.#watch();
     if (renew) this.#renewLater();
   }
 
   /** Aborted when the lock is lost: its time ended, or another holds it. */
   get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#lost !== undefined) this.#controller.abort(this.#lost);
+      else if (!this.#over) this.#watch();
+    }
     return this.#controller.signal;
   }
 
@@ -97,7 +103,8 @@ export class Held implements AsyncDisposable {
   #lose(why: string): void {
     if (this.#over) return;
     this.#stop();
-    this.#controller.abort(new KeyfoldError("CONFLICT", `The lock was lost: ${why}.`, { data: { fence: this.fence } }));
+    this.#lost = new KeyfoldError("CONFLICT", `The lock was lost: ${why}.`, { data: { fence: this.fence } });
+    this.#controller?.abort(this.#lost);
   }
 
   #stop(): void {

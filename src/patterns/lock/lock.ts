@@ -80,7 +80,7 @@ export class Locks {
 
   async #acquire(name: string, waitMs: number, signal: AbortSignal | undefined): Promise<Held | undefined> {
     const head = `${this.#prefix}:${hashTag(name)}:`;
-    const keys = [`${head}l`, `${head}f`, `${head}q`, `${head}w`];
+    const keys = [`${head}l`, `${head}q`, `${head}w`];
     const token = uniqueId();
     const until = performance.now() + waitMs;
     try {

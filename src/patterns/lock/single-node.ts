@@ -1,12 +1,14 @@
 import { systemClock } from "../../internal/clock.js";
+import { Batches } from "../redis/batch.js";
 import type { RedisStore } from "../redis/store.js";
 import { Subscriber } from "../redis/subscriber.js";
 import type { LockKeeper, Refused, Taken } from "./keeper.js";
-import { acquireScript, giveScript, releaseScript, renewScript, takeScript } from "./scripts.js";
+import { acquireScript, quickScript, releaseScript, renewScript } from "./scripts.js";
 
 /** Locks on one server. Who waits stands in a queue there; a release hands the lock over and wakes the next. */
 export class SingleNode implements LockKeeper {
   readonly #store: RedisStore;
+  readonly #calls: Batches;
   readonly #channel: string;
   readonly #subscriber: Subscriber;
   readonly #waiting = new Map<string, () => void>();
@@ -16,6 +18,7 @@ export class SingleNode implements LockKeeper {
 
   constructor(store: RedisStore, channel: string) {
     this.#store = store;
+    this.#calls = new Batches(store);
     this.#channel = channel;
     this.#subscriber = new Subscriber(store.link);
     this.#subscriber.onGap(() => {
@@ -24,13 +27,13 @@ export class SingleNode implements LockKeeper {
   }
 
   async take(keys: readonly string[], token: string, ttlMs: number, waitMs: number): Promise<Taken | Refused> {
-    const args = [token, String(ttlMs), String(waitMs)];
-    let [won, value] = (await this.#store.run(takeScript, keys, args)) as [number, string | number];
-    if (won === 2)
-      [won, value] = (await this.#store.run(acquireScript, keys, [...args, this.#channel])) as [
-        number,
-        string | number,
-      ];
+    const ttl = waitMs > 0 ? `-${ttlMs}` : String(ttlMs);
+    const quick = (await this.#calls.run(quickScript, [keys[0]!], [token, ttl])) as number;
+    if (quick > 0) return { fence: quick };
+    if (quick < 0) return { againMs: -quick };
+    const args = [token, String(ttlMs), String(waitMs), this.#channel];
+    const reply = await this.#store.run(acquireScript, keys, args);
+    const [won, value] = reply as [number, string | number];
     if (won === 1) return { fence: Number(value) };
     if (waitMs > 0 && this.#listening === undefined) {
       this.#listening = this.#subscriber.subscribe("subscribe", this.#channel, (token) => this.#call(token));
@@ -67,7 +70,7 @@ export class SingleNode implements LockKeeper {
 
   async free(keys: readonly string[], token: string): Promise<boolean> {
     this.#called.delete(token);
-    const given = await this.#store.run(giveScript, keys, [token]);
+    const given = await this.#calls.run(quickScript, [keys[0]!], [token, ""]);
     return given === 1 || (given === 2 && (await this.#store.run(releaseScript, keys, [token])) === 1);
   }
 
