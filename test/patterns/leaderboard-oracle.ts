@@ -49,6 +49,15 @@ export class BoardOracle {
     return this.#all().findIndex((place) => place.member === member);
   }
 
+  standing(member: string) {
+    const at = this.position(member);
+    if (at < 0) return undefined;
+    const [place] = this.page(at, 1);
+    const count = this.#places.size;
+    const behind = count - place!.rank;
+    return { ...place, count, percentile: count > 1 ? (100 * behind) / (count - 1) : 100 };
+  }
+
   around(member: string, count: number) {
     const at = this.position(member);
     if (at < 0) return [];

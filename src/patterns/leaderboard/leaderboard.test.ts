@@ -46,7 +46,7 @@ describe.each(drivers)("leaderboards over %s", (driver) => {
       const standing = await board.rank(member);
       const at = oracle.position(member);
       if (at < 0) expect(standing).toBeUndefined();
-      else expect(standing).toEqual({ ...oracle.page(at, 1)[0], count: await board.count() });
+      else expect(standing).toEqual(oracle.standing(member));
     }
   });
 
@@ -62,6 +62,25 @@ describe.each(drivers)("leaderboards over %s", (driver) => {
     expect(await board.rank("ø {x} y", { data: true })).toMatchObject({ data: { team: "a" }, count: 2 });
     await expect(board.set("c", Number.NaN)).rejects.toMatchObject({ code: "INPUT_INVALID" });
     await expect(board.set("", 1)).rejects.toMatchObject({ code: "INPUT_INVALID" });
+  });
+
+  it("takes line feeds in names, and gives many rows with their data", async () => {
+    const board = leaderboard<number>(open.client, { prefix: freshName(), deadlineMs: 5_000 });
+    await board.set("a\nb", 1, { data: 7 });
+    await board.set("c", 2);
+    const rows = [
+      { member: "c", score: 2, rank: 1 },
+      { member: "a\nb", score: 1, rank: 2 },
+    ];
+    expect(await board.top(3)).toEqual(rows);
+    expect(await board.around("a\nb", 1, { data: true })).toEqual([rows[0], { ...rows[1], data: 7 }]);
+    for (let from = 0; from < 9_000; from += 500)
+      await Promise.all(
+        Array.from({ length: 500 }, (_, i) => board.set(`m${from + i}`, -from - i, { data: from + i })),
+      );
+    const page = await board.page(2, 9_000, { data: true });
+    expect(page).toHaveLength(9_000);
+    expect(page[8_999]).toEqual({ member: "m8999", score: -8_999, rank: 9_002, data: 8_999 });
   });
 
   it("has a board for each period, which expires", async () => {

@@ -1,8 +1,7 @@
 import { KeyfoldError } from "../../internal/errors.js";
+import { Batches } from "../redis/batch.js";
 import { checkPrefix, checkWhole, hashTag } from "../redis/keys.js";
 import type { RedisClient } from "../redis/link.js";
-import { once } from "../redis/once.js";
-import type { Script } from "../redis/script.js";
 import { serverClock } from "../redis/server-clock.js";
 import { type CallOptions, RedisStore, type StoreOptions } from "../redis/store.js";
 import { type Period, type PeriodOptions, Periods } from "./period.js";
@@ -37,6 +36,8 @@ export interface Entry<D> {
 export interface Standing<D> extends Entry<D> {
   /** Members on the board. */
   readonly count: number;
+  /** How much of the others stands behind it or level with it, in percent: 100 for the best, 0 for the last. */
+  readonly percentile: number;
 }
 
 /** One write's wishes. */
@@ -53,8 +54,6 @@ export interface ReadOptions extends CallOptions {
   readonly data?: boolean;
 }
 
-type Rows = [from: number, before: number, flat: string[], data: (string | null)[]];
-
 /** Ranks members by score; made by {@link leaderboard}. */
 export class Leaderboard<D = unknown> {
   readonly #store: RedisStore;
@@ -62,6 +61,7 @@ export class Leaderboard<D = unknown> {
   /** Scores are kept so that the best is the smallest: names then order upwards within one score. */
   readonly #sign: 1 | -1;
   readonly #ties: Ties;
+  readonly #calls: Batches;
   readonly #scripts: BoardScripts;
   readonly #periods: Periods | undefined;
   readonly #fixedAt: number | undefined;
@@ -71,6 +71,7 @@ export class Leaderboard<D = unknown> {
     this.#prefix = checkPrefix(options.prefix);
     this.#sign = options.order === "asc" ? 1 : -1;
     this.#ties = options.ties ?? "lexicographic";
+    this.#calls = new Batches(this.#store);
     this.#scripts = boardScripts(this.#ties);
     this.#periods = options.period === undefined ? undefined : new Periods(options.period);
     this.#fixedAt = fixedAt;
@@ -82,23 +83,23 @@ export class Leaderboard<D = unknown> {
 
   /** Gives a member this score, and resolves to it. */
   set(member: string, score: number, options?: ScoreOptions<D>): Promise<number> {
-    return this.#write(this.#scripts.set, member, score, options);
+    return this.#write("set", member, score, options);
   }
 
   /** Gives a member this score where it is better than the present one, and resolves to the better. */
   best(member: string, score: number, options?: ScoreOptions<D>): Promise<number> {
-    return this.#write(this.#scripts.best, member, score, options);
+    return this.#write("best", member, score, options);
   }
 
   /** Adds to a member's score, and resolves to the sum. */
   increment(member: string, by: number, options?: ScoreOptions<D>): Promise<number> {
-    return this.#write(this.#scripts.increment, member, by, options);
+    return this.#write("increment", member, by, options);
   }
 
   /** Takes a member off the board; false when it was not there. */
   async remove(member: string, options?: CallOptions): Promise<boolean> {
     const { keys } = await this.#board();
-    return (await this.#store.run(this.#scripts.remove, keys, [checkMember(member)], options)) === 1;
+    return (await this.#calls.run(this.#scripts.write, keys, [checkMember(member), "r", ""], options)) === 1;
   }
 
   /** The best `count` members. */
@@ -110,28 +111,24 @@ export class Leaderboard<D = unknown> {
   async page(offset: number, limit: number, options?: ReadOptions): Promise<Entry<D>[]> {
     checkWhole(offset, "offset", 0);
     checkWhole(limit, "limit");
-    const { keys } = await this.#board();
-    const args = [String(offset), String(offset + limit - 1), options?.data === true ? "1" : "0"];
-    return this.#entries((await this.#store.run(this.#scripts.page, keys, args, options)) as Rows);
+    return this.#rows("p", [String(offset), String(offset + limit - 1)], options);
   }
 
   /** A member with up to `count` before and after it; empty when it is not on the board. */
   async around(member: string, count: number, options?: ReadOptions): Promise<Entry<D>[]> {
     checkWhole(count, "count", 0);
-    const { keys } = await this.#board();
-    const args = [checkMember(member), String(count), options?.data === true ? "1" : "0"];
-    const rows = (await this.#store.run(this.#scripts.around, keys, args, options)) as Rows | null;
-    return rows === null ? [] : this.#entries(rows);
+    return this.#rows("a", [checkMember(member), String(count)], options);
   }
 
   /** A member's place; undefined when it is not on the board. */
   async rank(member: string, options?: ReadOptions): Promise<Standing<D> | undefined> {
-    const { keys } = await this.#board();
-    const args = [checkMember(member), options?.data === true ? "1" : "0"];
-    const reply = await this.#store.run(this.#scripts.rank, keys, args, options);
+    const reply = await this.#read(options?.data === true ? "rd" : "r", [checkMember(member), ""], options);
     if (reply === null) return undefined;
-    const [at, score, count, data] = reply as [number, string, number, string | null];
-    return { member, score: this.#score(score), rank: at + 1, count, ...dataOf<D>(data) };
+    const [numbers, data] = reply.split("\n") as [string, string];
+    const [at, score, count] = numbers.split(" ").map(Number) as [number, number, number];
+    const rank = at + 1;
+    const percentile = count > 1 ? (100 * (count - rank)) / (count - 1) : 100;
+    return { member, score: this.#score(score), rank, count, percentile, ...dataOf<D>(data) };
   }
 
   /** How many members there are. */
@@ -140,18 +137,36 @@ export class Leaderboard<D = unknown> {
     return (await this.#store.command(keys[0], "ZCARD", [keys[0]!], false, options)) as number;
   }
 
-  async #write(script: Script, member: string, score: number, options?: ScoreOptions<D>): Promise<number> {
+  async #write(
+    kind: "set" | "best" | "increment",
+    member: string,
+    score: number,
+    options?: ScoreOptions<D>,
+  ): Promise<number> {
     if (typeof score !== "number" || !Number.isFinite(score))
       throw new KeyfoldError("INPUT_INVALID", `A score is a finite number, not ${String(score)}.`);
-    const board = this.#periods === undefined ? this.#at(undefined) : await this.#board();
-    const maybe = once(this.#store, options?.writeId, options?.deadlineMs);
-    const [id, until] = Array.isArray(maybe) ? maybe : await maybe;
+    const { keys, expireAt } = this.#periods === undefined ? this.#at(undefined) : await this.#board();
     const data = options?.data === undefined ? "" : JSON.stringify(options.data);
-    const args = [checkMember(member), String(this.#sign * score), data, board.expireAt, id, until];
-    const keys = id === "" ? board.keys : [...board.keys, `${board.keys[0]}:${id}`];
-    // Without an id nobody may send it twice: a broken connection is an unknown outcome.
-    const call = id === "" ? { ...options, repeatable: false } : options;
-    return this.#score((await this.#store.run(script, keys, args, call)) as string);
+    const rest = data === "" && expireAt === "0" ? "" : `${expireAt} ${data}`;
+    const args = [checkMember(member), kind[0]! + String(this.#sign * score), rest];
+    const stored = await this.#calls.run(this.#scripts.write, keys, args, options);
+    return kind === "set" ? score : this.#score(Number(stored));
+  }
+
+  async #read(what: string, args: readonly string[], options: CallOptions | undefined): Promise<string | null> {
+    const { keys } = this.#periods === undefined ? this.#at(undefined) : await this.#board();
+    return (await this.#calls.run(this.#scripts.read, keys, [what, ...args], options)) as string | null;
+  }
+
+  async #rows(kind: "p" | "a", args: readonly string[], options: ReadOptions | undefined): Promise<Entry<D>[]> {
+    const what = options?.data === true ? `${kind}d` : kind;
+    const reply = await this.#read(what, args, options);
+    if (reply === null) return [];
+    let lines = reply.split("\n");
+    // A name with a line feed in it has cut a line in two; that is asked for again in a form that takes longer to read.
+    if (lines.length !== Number(lines.at(-1)!.split(" ")[2]) * (what === kind ? 1 : 1.5) + 1)
+      lines = JSON.parse((await this.#read(`${what}j`, args, options)) ?? '["0 0 0"]') as string[];
+    return this.#entries(lines);
   }
 
   /** The board of now, or of the time that it was asked for. */
@@ -167,19 +182,21 @@ export class Leaderboard<D = unknown> {
   }
 
   /** As it was given: no -0. */
-  #score(stored: string): number {
-    return this.#sign * Number(stored) + 0;
+  #score(stored: number): number {
+    return this.#sign * stored + 0;
   }
 
-  #entries([from, before, flat, data]: Rows): Entry<D>[] {
+  #entries(lines: readonly string[]): Entry<D>[] {
+    const [from, before, flat] = lines.at(-1)!.split(" ").map(Number) as [number, number, number];
     const entries: Entry<D>[] = [];
     let rank = 0;
-    for (let i = 0; i < flat.length; i += 2) {
-      const stored = flat[i + 1]!;
+    for (let i = 0; i < flat; i += 2) {
+      const stored = lines[i + 1]!;
       if (i === 0) rank = before + 1;
-      else if (this.#ties !== "shared" || stored !== flat[i - 1]) rank = from + i / 2 + 1;
-      const member = this.#ties === "first" ? flat[i]!.slice(TIE_WIDTH) : flat[i]!;
-      entries.push({ member, score: this.#score(stored), rank, ...dataOf<D>(data[i / 2]) });
+      else if (this.#ties !== "shared" || stored !== lines[i - 1]) rank = from + i / 2 + 1;
+      const member = this.#ties === "first" ? lines[i]!.slice(TIE_WIDTH) : lines[i]!;
+      const entry = { member, score: this.#score(Number(stored)), rank };
+      entries.push(lines.length > flat + 1 ? { ...entry, ...dataOf<D>(lines[flat + i / 2]!) } : entry);
     }
     return entries;
   }
@@ -190,8 +207,8 @@ function checkMember(member: string): string {
   throw new KeyfoldError("INPUT_INVALID", "A member is a text that is not empty.");
 }
 
-function dataOf<D>(json: string | null | undefined): { readonly data?: D } {
-  return typeof json === "string" ? { data: JSON.parse(json) as D } : {};
+function dataOf<D>(json: string): { readonly data?: D } {
+  return json === "" ? {} : { data: JSON.parse(json) as D };
 }
 
 /**

@@ -1,102 +1,94 @@
-import { luaOnce, type Script, script } from "../redis/script.js";
+import { type BatchScript, batchScript } from "../redis/batch.js";
+import { doneOnce } from "../redis/once.js";
 
 /** How members with one score are ordered. */
 export type Ties = "first" | "lexicographic" | "shared";
 
 /** The scripts of a board. */
 export interface BoardScripts {
-  readonly set: Script;
-  readonly best: Script;
-  readonly increment: Script;
-  readonly remove: Script;
-  readonly page: Script;
-  readonly around: Script;
-  readonly rank: Script;
+  readonly write: BatchScript;
+  readonly read: BatchScript;
 }
 
 /** Width of the number that orders ties by who came first. */
 export const TIE_WIDTH = 13;
 
 /**
- * KEYS: the board (a sorted set, best first), member data, and where ties go to the first, each member's place in the
- * order of coming. There a member of the sorted set is that place and the name, so that the set's own order within one
- * score is the order of coming.
+ * K1 is the board (a sorted set, best first), K2 member data, and where ties go to the first, K3 has each member's place
+ * in the order of coming. There a member of the sorted set is that place and the name, so that the set's own order within
+ * one score is the order of coming.
  */
 export function boardScripts(ties: Ties): BoardScripts {
   const first = ties === "first";
-  const current = first
-    ? "local tie=redis.call('HGET',KEYS[3],m) local cur=tie and redis.call('ZSCORE',KEYS[1],tie..m)"
-    : "local cur=redis.call('ZSCORE',KEYS[1],m)";
-  const put = first
-    ? `if not cur or tonumber(cur)~=tonumber(new) then
-if tie then redis.call('ZREM',KEYS[1],tie..m) end
-tie=string.format('%0${TIE_WIDTH}d',redis.call('HINCRBY',KEYS[3],'',1))
-redis.call('ZADD',KEYS[1],new,tie..m) redis.call('HSET',KEYS[3],m,tie)
-end`
-    : "redis.call('ZADD',KEYS[1],new,m)";
-  /** ARGV: member, score, data or "", when the board expires or "0", then those of `luaOnce`. */
-  const write = (choose: string) =>
-    script(`${luaOnce}
-local m,new=ARGV[1],ARGV[2]
-${choose}
-if ARGV[3]~='' then redis.call('HSET',KEYS[2],m,ARGV[3]) end
-if ARGV[4]~='0' then for i=1,3 do redis.call('PEXPIREAT',KEYS[i],ARGV[4]) end end
-return once(new)`);
-  const position = first
-    ? `local tie=redis.call('HGET',KEYS[3],m)
-local at=tie and redis.call('ZRANK',KEYS[1],tie..m)
-local s=at and redis.call('ZSCORE',KEYS[1],tie..m)`
-    : "local at=redis.call('ZRANK',KEYS[1],m) local s=at and redis.call('ZSCORE',KEYS[1],m)";
-  /** Rows from `a` to `b`; where a rank is shared, those before the first row's score too. */
-  const rows = `local flat=redis.call('ZRANGE',KEYS[1],a,b,'WITHSCORES')
-local before=a
-${ties === "shared" ? "if flat[2] then before=redis.call('ZCOUNT',KEYS[1],'-inf','('..flat[2]) end" : ""}
-local data={}
-if data_wanted and flat[1] then
-local names={}
-for i=1,#flat,2 do names[#names+1]=${first ? `string.sub(flat[i],${TIE_WIDTH + 1})` : "flat[i]"} end
-data=redis.call('HMGET',KEYS[2],unpack(names))
-end
-return {a,before,flat,data}`;
+  const shared = ties === "shared";
   return {
-    set: write(`${first ? current : ""}\n${put}`),
-    best: write(
-      first
-        ? `${current}\nif cur and tonumber(cur)<=tonumber(new) then new=cur else\n${put} end`
-        : "redis.call('ZADD',KEYS[1],'LT',new,m) new=redis.call('ZSCORE',KEYS[1],m)",
-    ),
-    increment: write(
-      first
-        ? `${current}\nnew=string.format('%.17g',tonumber(cur or 0)+tonumber(new))\n${put}`
-        : "new=redis.call('ZINCRBY',KEYS[1],new,m)",
-    ),
-    remove: script(`local m=ARGV[1]
-redis.call('HDEL',KEYS[2],m)
+    /**
+     * A1: member. A2: set, best, increment or remove by its first letter, and the score. A3: "", or when the board
+     * expires ("0": never), a blank and the data, if any. Reply: the score, 1 where it is as given; of a removal, 1 or 0.
+     */
+    write: batchScript(
+      { keys: 3, args: 3, oneSubject: true, once: doneOnce },
+      `local op,new=string.sub(A2,1,1),string.sub(A2,2)
 ${
   first
-    ? "local tie=redis.call('HGET',KEYS[3],m) redis.call('HDEL',KEYS[3],m) return tie and redis.call('ZREM',KEYS[1],tie..m) or 0"
-    : "return redis.call('ZREM',KEYS[1],m)"
-}`),
-    /** ARGV: offset, last, "1" for data. */
-    page: script(`local a,b,data_wanted=tonumber(ARGV[1]),ARGV[2],ARGV[3]=='1'\n${rows}`, { writes: false }),
-    /** ARGV: member, how many on each side, "1" for data. */
-    around: script(
-      `local m,data_wanted=ARGV[1],ARGV[3]=='1'
-${position}
-if not at then return false end
-local a,b=at-ARGV[2],at+ARGV[2]
-if a<0 then a=0 end
-${rows}`,
-      { writes: false },
+    ? `local tie=call('HGET',K3,A1)
+if op=='r' then
+call('HDEL',K2,A1) call('HDEL',K3,A1)
+return tie and call('ZREM',K1,tie..A1) or 0
+end
+local cur=tie and call('ZSCORE',K1,tie..A1)
+if op=='i' then new=string.format('%.17g',(cur or 0)+new)
+elseif op=='b' and cur and tonumber(cur)<=tonumber(new) then new=cur end
+if not cur or tonumber(cur)~=tonumber(new) then
+if tie then call('ZREM',K1,tie..A1) end
+tie=string.format('%0${TIE_WIDTH}d',call('HINCRBY',K3,'',1))
+call('ZADD',K1,new,tie..A1) call('HSET',K3,A1,tie)
+end`
+    : `if op=='r' then call('HDEL',K2,A1) return call('ZREM',K1,A1) end
+if op=='i' then new=call('ZINCRBY',K1,new,A1)
+elseif op=='b' then call('ZADD',K1,'LT',new,A1) new=call('ZSCORE',K1,A1)
+else call('ZADD',K1,new,A1) end`
+}
+if A3~='' then
+local expire,data=string.match(A3,'^(%d+) (.*)$')
+if data~='' then call('HSET',K2,A1,data) end
+if expire~='0' then for _,k in ipairs({K1,K2,K3}) do call('PEXPIREAT',k,expire) end end
+end
+return op=='s' and 1 or new`,
     ),
-    /** ARGV: member, "1" for data. */
-    rank: script(
-      `local m=ARGV[1]
-${position}
+    /**
+     * A1: "p" for a page from A2 to A3, "a" for A3 members on each side of A2, "r" for the rank of A2; then "d" for data
+     * too, and "j" for JSON. Reply of a rank: position, score and count, and the data on the next line. Of the others:
+     * member, score, member, score … then data …, then position of the first, members before its score and number of
+     * rows, each on its line, or as a JSON array of the lines.
+     */
+    read: batchScript(
+      { keys: 3, args: 3, oneSubject: true, writes: false },
+      `local op,data=string.sub(A1,1,1),string.find(A1,'d',1,true)
+local a,b=A2,A3
+if op~='p' then
+local m=${first ? "call('HGET',K3,A2) if not m then return false end m=m..A2" : "A2"}
+local at=call('ZRANK',K1,m)
 if not at then return false end
-${ties === "shared" ? "at=redis.call('ZCOUNT',KEYS[1],'-inf','('..s)" : ""}
-return {at,s,redis.call('ZCARD',KEYS[1]),ARGV[2]=='1' and redis.call('HGET',KEYS[2],m)}`,
-      { writes: false },
+if op=='r' then
+local s=call('ZSCORE',K1,m)
+${shared ? "at=call('ZCOUNT',K1,'-inf','('..s)" : ""}
+return at..' '..s..' '..call('ZCARD',K1)..'\\n'..(data and call('HGET',K2,A2) or '')
+end
+a,b=math.max(0,at-A3),at+A3
+end
+local flat=call('ZRANGE',K1,a,b,'WITHSCORES')
+local n,before=#flat,a
+${shared ? "if n>0 then before=call('ZCOUNT',K1,'-inf','('..flat[2]) end" : ""}
+if data then
+for from=1,n,800 do
+local names={}
+for i=from,math.min(n,from+798),2 do names[#names+1]=${first ? `string.sub(flat[i],${TIE_WIDTH + 1})` : "flat[i]"} end
+for _,each in ipairs(call('HMGET',K2,unpack(names))) do flat[#flat+1]=each or '' end
+end
+end
+flat[#flat+1]=a..' '..before..' '..n
+return string.find(A1,'j',1,true) and cjson.encode(flat) or table.concat(flat,'\\n')`,
     ),
   };
 }

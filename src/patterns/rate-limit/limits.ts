@@ -65,7 +65,7 @@ export function fixedWindow(options: LimitOptions): Limit {
     maxCost: limit,
     worstInWindow: 2 * limit,
     mark: "f",
-    check: `local s=redis.call('GET',K) ${blocked}
+    check: `local s=call('GET',K) ${blocked}
 local used,from=0,now
 if s then
 local p=string.find(s,' ',1,true)
@@ -74,7 +74,7 @@ if from+${window}>now then used=tonumber(string.sub(s,1,p-1)) if from>now then f
 end
 left=${limit}-used ok=left>=cost retry=from+${window}-now reset=used>0 and retry or 0`,
     charge: `used=used+cost if used<0 then used=0 end left=${limit}-used reset=retry
-redis.call('SET',K,string.format('%.0f %.0f',used,from),'PX',math.ceil((from+${window}-now)/1000))`,
+call('SET',K,format('%d %d',used,from),'PX',math.ceil((from+${window}-now)/1000))`,
   };
 }
 
@@ -98,34 +98,44 @@ export function slidingWindow(options: LimitOptions & { readonly buckets?: numbe
     maxCost: limit,
     worstInWindow: limit,
     mark: "w",
-    check: `local s=redis.call('GET',K) ${blocked}
+    // The state: number of the newest bucket, calls in all of them, in the newest, and in the older ones, newest first.
+    check: `local s=call('GET',K) ${blocked}
 local n=math.floor(now/${width})
-local b={0}
-local used,at=0,0
+local used,newest,older=0,0,''
 if s then
-local shift
-for v in string.gmatch(s,'%d+') do
-v=tonumber(v)
-if at==0 then if v>n then n=v end shift=n-v
-elseif at+shift<=${buckets + 1} then b[at+shift]=v used=used+v end
-at=at+1
+local at
+at,used,newest,older=string.match(s,'^(%d+) (%d+) (%d+)(.*)$')
+at,used,newest=tonumber(at),tonumber(used),tonumber(newest)
+if at>n then n=at end
+local i=n-at
+if i>0 then
+local list,sum={},0
+for j=1,i<=${buckets} and i-1 or 0 do list[j]=0 end
+for v in string.gmatch(newest..older,'%d+') do
+if i>${buckets} then break end
+list[i]=v sum=sum+v i=i+1
+end
+used,newest,older=sum,0,#list>0 and ' '..table.concat(list,' ') or ''
 end
 end
-for i=1,${buckets + 1} do b[i]=b[i] or 0 end
 left=${limit}-used ok=left>=cost
+if ok and newest>0 then reset=(n+${buckets + 1})*${width}-now
+elseif used>0 then
+local list={newest}
+for v in string.gmatch(older,'%d+') do list[#list+1]=tonumber(v) end
 local free=left
-reset=0 retry=0
-for i=${buckets + 1},1,-1 do
-if b[i]>0 then
-free=free+b[i]
+for i=#list,1,-1 do
+if list[i]>0 then
+free=free+list[i]
 reset=(n+${buckets + 2}-i)*${width}-now
 if retry==0 and free>=cost then retry=reset end
 end
+end
 end`,
-    charge: `b[1]=b[1]+cost left=left-cost
-if b[1]<0 then left=left+b[1] b[1]=0 end
+    charge: `local add=math.max(cost,-newest)
+newest=newest+add left=left-add
 if cost>0 then reset=(n+${buckets + 1})*${width}-now end
-redis.call('SET',K,string.format('%.0f ',n)..table.concat(b,' '),'PX',${Math.ceil(((buckets + 1) * width) / 1000)})`,
+call('SET',K,format('%d %d %d',n,used+add,newest)..older,'PX',${Math.ceil(((buckets + 1) * width) / 1000)})`,
   };
 }
 
@@ -147,25 +157,25 @@ export function slidingLog(options: LimitOptions): Limit {
     maxCost: limit,
     worstInWindow: limit,
     mark: "l",
-    check: `local s=redis.call('LINDEX',K,0)
+    check: `local s=call('LINDEX',K,0)
 while s and string.byte(s)~=98 and tonumber(s)<=now-${window} do
-redis.call('LPOP',K) s=redis.call('LINDEX',K,0)
+call('LPOP',K) s=call('LINDEX',K,0)
 end
 ${blocked}
 local used,at=0,now
 if s then
-used=redis.call('LLEN',K)
-local last=tonumber(redis.call('LINDEX',K,-1))
+used=call('LLEN',K)
+local last=tonumber(call('LINDEX',K,-1))
 if last>at then at=last end
 reset=last+${window}-now
 local i=used+cost-${limit}-1
-if i>=0 then retry=tonumber(redis.call('LINDEX',K,i<used and i or used-1))+${window}-now end
+if i>=0 then retry=tonumber(call('LINDEX',K,i<used and i or used-1))+${window}-now end
 end
 left=${limit}-used ok=left>=cost`,
-    charge: `for i=1,cost do redis.call('RPUSH',K,string.format('%.0f',at)) end
-for i=1,-cost do redis.call('RPOP',K) end
+    charge: `for i=1,cost do call('RPUSH',K,format('%d',at)) end
+for i=1,-cost do call('RPOP',K) end
 left=left-cost if left>${limit} then left=${limit} end
-if cost>0 then reset=at+${window}-now redis.call('PEXPIRE',K,math.ceil(reset/1000)) end`,
+if cost>0 then reset=at+${window}-now call('PEXPIRE',K,math.ceil(reset/1000)) end`,
   };
 }
 
@@ -191,13 +201,13 @@ export function tokenBucket(options: LimitOptions & { readonly burst?: number })
     maxCost: burst,
     worstInWindow: burst + limit,
     mark: "t",
-    check: `local s=redis.call('GET',K) ${blocked}
+    check: `local s=call('GET',K) ${blocked}
 local tat=s and tonumber(s) or now
 if tat<now then tat=now end
 local over=tat-now+cost*${interval}-${burst * interval}
 ok=over<=0 left=math.floor((${burst * interval}-tat+now)/${interval}) reset=tat-now retry=over`,
     charge: `tat=tat+cost*${interval} if tat<now then tat=now end
 left=math.floor((${burst * interval}-tat+now)/${interval}) reset=tat-now
-if reset>0 then redis.call('SET',K,string.format('%.0f',tat),'PX',math.ceil(reset/1000)) else redis.call('DEL',K) end`,
+if reset>0 then call('SET',K,format('%d',tat),'PX',math.ceil(reset/1000)) else call('DEL',K) end`,
   };
 }

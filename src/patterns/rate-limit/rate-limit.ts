@@ -1,8 +1,7 @@
 import { KeyfoldError } from "../../internal/errors.js";
+import { Batches, type BatchScript } from "../redis/batch.js";
 import { checkPrefix, checkWhole, hashTag } from "../redis/keys.js";
 import type { RedisClient } from "../redis/link.js";
-import type { Script } from "../redis/script.js";
-import { soon } from "../redis/soon.js";
 import { type CallOptions, RedisStore, type StoreOptions } from "../redis/store.js";
 import { blockScript, limitScript } from "./limit-script.js";
 import type { Limit } from "./limits.js";
@@ -51,28 +50,16 @@ export interface ConsumeOptions extends CallOptions {
   readonly cost?: number;
 }
 
-/** So many calls travel in one command. */
-const MAX_BATCH = 128;
-
-interface Ask {
-  readonly key: string;
-  readonly keys: readonly string[];
-  readonly cost: number;
-  readonly force: boolean;
-  readonly resolve: (result: RateLimitResult) => void;
-  readonly reject: (error: unknown) => void;
-}
-
 /** Limits how often something is done; made by {@link rateLimit}. */
 export class RateLimiter {
   readonly limits: readonly Limit[];
   readonly #store: RedisStore;
   readonly #prefix: string;
   readonly #fail: FailMode;
-  readonly #script: Script;
+  readonly #calls: Batches;
+  readonly #script: BatchScript;
   readonly #maxCost: number;
   readonly #local: LocalLimits;
-  #batch: Ask[] = [];
 
   constructor(client: RedisClient, options: RateLimitOptions) {
     const limits = "kind" in options.limit ? [options.limit] : options.limit;
@@ -82,6 +69,7 @@ export class RateLimiter {
     this.#fail = options.fail ?? "local";
     this.limits = limits;
     this.#maxCost = Math.min(...limits.map(({ maxCost }) => maxCost));
+    this.#calls = new Batches(this.#store);
     this.#script = limitScript(limits);
     this.#local = new LocalLimits(limits);
   }
@@ -138,60 +126,31 @@ export class RateLimiter {
     return this.limits.map(({ mark }, i) => (i === 0 ? head + mark : `${head}${mark}${i}`));
   }
 
-  /** Calls without wishes of their own that are made within one turn of the event loop travel in one command. */
   #ask(key: string, cost: number, force: boolean, options?: CallOptions): Promise<RateLimitResult> {
-    return new Promise((resolve, reject) => {
-      const ask: Ask = { key, keys: this.#keys(key), cost, force, resolve, reject };
-      const alone = this.#store.link.cluster || options?.signal !== undefined || options?.deadlineMs !== undefined;
-      if (alone) {
-        this.#send([ask], options);
-        return;
-      }
-      if (this.#batch.length === 0) soon(() => this.#flush());
-      this.#batch.push(ask);
-      if (this.#batch.length >= MAX_BATCH) this.#flush();
-    });
-  }
-
-  #flush(): void {
-    if (this.#batch.length === 0) return;
-    const batch = this.#batch;
-    this.#batch = [];
-    this.#send(batch);
-  }
-
-  #send(batch: readonly Ask[], options?: CallOptions): void {
-    const keys = batch.length === 1 ? batch[0]!.keys : batch.flatMap((ask) => ask.keys);
-    const args = batch.map(({ cost, force }) => (force ? `!${cost}` : String(cost)));
-    this.#store.run(this.#script, keys, args, { ...options, repeatable: false }).then(
-      (reply) => {
-        const width = 1 + 3 * this.limits.length;
-        for (let i = 0; i < batch.length; i++) batch[i]!.resolve(this.#result(reply as number[], i * width, undefined));
-      },
+    return this.#calls.run(this.#script, this.#keys(key), [force ? `!${cost}` : String(cost)], options).then(
+      (reply) => this.#result(reply as number[], undefined),
       (error) => {
-        for (const { key, cost, force, resolve, reject } of batch)
-          if (isOutage(error)) resolve(this.#degraded(key, cost, force));
-          else reject(error);
+        if (isOutage(error)) return this.#degraded(key, cost, force);
+        throw error;
       },
     );
   }
 
   #degraded(key: string, cost: number, force: boolean): RateLimitResult {
-    if (this.#fail === "local") return this.#result(this.#local.ask(key, cost, force), 0, "local");
+    if (this.#fail === "local") return this.#result(this.#local.ask(key, cost, force), "local");
     const open = this.#fail === "open";
     const each = this.limits.flatMap(({ limit }) => (open ? [limit, 0, 0] : [0, 1_000_000, 1_000_000]));
-    return this.#result([open ? 1 : 0, ...each], 0, this.#fail);
+    return this.#result([open ? 1 : 0, ...each], this.#fail);
   }
 
-  /** Reads a reply from `at` on. */
-  #result(reply: readonly number[], at: number, degraded: FailMode | undefined): RateLimitResult {
+  #result(reply: readonly number[], degraded: FailMode | undefined): RateLimitResult {
     const limits: LimitState[] = [];
     let tightest: LimitState | undefined;
     for (let i = 0; i < this.limits.length; i++) {
       const { name, limit, windowMs } = this.limits[i]!;
-      const remaining = reply[at + 3 * i + 1]!;
-      const resetMs = Math.ceil(reply[at + 3 * i + 2]! / 1000);
-      const retryAfterMs = Math.max(0, Math.ceil(reply[at + 3 * i + 3]! / 1000));
+      const remaining = reply[3 * i + 1]!;
+      const resetMs = Math.ceil(reply[3 * i + 2]! / 1000);
+      const retryAfterMs = Math.max(0, Math.ceil(reply[3 * i + 3]! / 1000));
       const state = { name, limit, windowMs, remaining, resetMs, retryAfterMs };
       limits.push(state);
       if (
@@ -202,7 +161,7 @@ export class RateLimiter {
         tightest = state;
     }
     const { name, limit, windowMs, remaining, resetMs, retryAfterMs } = tightest!;
-    return { name, limit, windowMs, remaining, resetMs, retryAfterMs, allowed: reply[at] === 1, limits, degraded };
+    return { name, limit, windowMs, remaining, resetMs, retryAfterMs, allowed: reply[0] === 1, limits, degraded };
   }
 }
 

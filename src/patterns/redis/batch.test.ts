@@ -10,13 +10,14 @@ import {
   type TestServer,
 } from "../../../test/patterns/clients.js";
 import { Batches, batchScript } from "./batch.js";
+import { doneOnce } from "./once.js";
 import { RedisStore } from "./store.js";
 
 const add = batchScript({ keys: 1, args: 1 }, "return call('INCRBY',K1,A1)");
 const read = batchScript({ keys: 1, args: 1, writes: false }, "return call('GET',K1)");
 const addTo = batchScript({ keys: 1, args: 1, oneSubject: true }, "return call('INCRBY',K1,A1)");
 const readOf = batchScript({ keys: 1, args: 1, oneSubject: true, writes: false }, "return call('GET',K1)+A1");
-const addOnce = batchScript({ keys: 1, args: 1, once: true }, "return call('INCRBY',K1,A1)");
+const addOnce = batchScript({ keys: 1, args: 1, once: doneOnce }, "return call('INCRBY',K1,A1)");
 
 describe.each(drivers)("calls of one turn over %s", (driver) => {
   let server: TestServer;

@@ -1,7 +1,8 @@
 import { KeyfoldError } from "../../internal/errors.js";
 import { failureOf, serverCode } from "./errors.js";
 import { slotOf } from "./keys.js";
-import { luaOnce, type Script, script } from "./script.js";
+import type { DoneOnce } from "./once.js";
+import { type Script, script } from "./script.js";
 import { soon } from "./soon.js";
 import type { CallOptions, RedisStore } from "./store.js";
 
@@ -11,7 +12,7 @@ const MAX_BATCH = 128;
 /** A script that answers many calls. */
 export interface BatchScript extends Script {
   /** Its writes are done once, also when they are sent again. */
-  readonly once: boolean;
+  readonly once: DoneOnce | undefined;
   /** The store may send it again when its connection broke. */
   readonly repeatable: boolean;
   readonly oneSubject: boolean;
@@ -29,7 +30,7 @@ export interface BatchScriptOptions {
   readonly head?: string;
   readonly writes?: boolean;
   /** A write that is not harmless when repeated: a client that sends again by itself sends an id with it. */
-  readonly once?: boolean;
+  readonly once?: DoneOnce;
   /** May be sent again when its connection broke. Default true. */
   readonly repeatable?: boolean;
 }
@@ -43,10 +44,10 @@ const places = (list: string, at: string, count: number) =>
  * its own place, and the others their answers; where the server takes no writes at all, it says so once.
  */
 export function batchScript(
-  { keys, args, oneSubject = false, head = "", writes = true, once = false, repeatable = true }: BatchScriptOptions,
+  { keys, args, oneSubject = false, head = "", writes = true, once, repeatable = true }: BatchScriptOptions,
   body: string,
 ): BatchScript {
-  const lua = `${once ? luaOnce : ""}local call=redis.call
+  const lua = `${once?.lua ?? ""}local call=redis.call
 ${head}
 local function one(${[...names("K", keys), ...names("A", args)].join()})
 ${body}
@@ -168,13 +169,13 @@ export class Batches {
   }
 
   #ask(script: BatchScript, keys: readonly string[], args: readonly string[], options?: BatchOptions) {
-    if (!script.once) return this.#store.run(script, keys, args, { ...options, repeatable: script.repeatable });
+    if (script.once === undefined) return this.#store.run(script, keys, args, { ...options, repeatable: script.repeatable });
     const send = ([id, until]: readonly [string, string]) =>
       // Without an id nobody may send it twice: a broken connection is an unknown outcome.
       id === ""
         ? this.#store.run(script, keys, [...args, id, until], { ...options, repeatable: false })
         : this.#store.run(script, [...keys, `${keys[0]}:${id}`], [...args, id, until], options);
-    const maybe = this.#store.once(options?.writeId, options?.deadlineMs);
+    const maybe = script.once.name(this.#store, options?.writeId, options?.deadlineMs);
     return Array.isArray(maybe) ? send(maybe) : maybe.then(send);
   }
 }

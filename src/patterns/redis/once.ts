@@ -1,3 +1,4 @@
+import { luaOnce } from "./script.js";
 import { serverClock } from "./server-clock.js";
 import { type RedisStore, uniqueId } from "./store.js";
 
@@ -17,3 +18,12 @@ export function once(
   const now = clock.now();
   return now === undefined ? clock.ready().then((at) => [id, until(at)]) : [id, until(now)];
 }
+
+/** How a batch of writes is done once: its script begins with `lua`, and ends with the arguments that `name` gives. */
+export interface DoneOnce {
+  readonly lua: string;
+  readonly name: typeof once;
+}
+
+/** The one way of it; a value, so that only patterns that need it bring it along. */
+export const doneOnce: DoneOnce = { lua: luaOnce, name: once };
