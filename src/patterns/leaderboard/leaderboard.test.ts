@@ -65,7 +65,7 @@ describe.each(drivers)("leaderboards over %s", (driver) => {
   });
 
   it("takes line feeds in names, and gives many rows with their data", async () => {
-    const board = leaderboard<number>(open.client, { prefix: freshName(), deadlineMs: 5_000 });
+    const board = leaderboard<number>(on.client, { prefix: freshName(), deadlineMs: 5_000 });
     await board.set("a\nb", 1, { data: 7 });
     await board.set("c", 2);
     const rows = [

@@ -1,14 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import {
-  drivers,
-  freshName,
-  type OpenClient,
-  openClient,
-  rawCommand,
-  singleServer,
-  startServer,
-  type TestServer,
-} from "../../../test/patterns/clients.js";
+import { describe, expect, it, vi } from "vitest";
+import { drivers, freshName, rawCommand, singleServer, suiteOn } from "../../../test/patterns/clients.js";
 import { Batches, batchScript } from "./batch.js";
 import { doneOnce } from "./once.js";
 import { RedisStore } from "./store.js";
@@ -20,19 +11,10 @@ const readOf = batchScript({ keys: 1, args: 1, oneSubject: true, writes: false }
 const addOnce = batchScript({ keys: 1, args: 1, once: doneOnce }, "return call('INCRBY',K1,A1)");
 
 describe.each(drivers)("calls of one turn over %s", (driver) => {
-  let server: TestServer;
-  let open: OpenClient;
-  beforeAll(async () => {
-    server = await startServer();
-    open = await openClient(driver, server.url);
-  });
-  afterAll(async () => {
-    open.close();
-    await server.close();
-  });
+  const on = suiteOn(driver);
 
   const setUp = () => {
-    const store = new RedisStore(open.client);
+    const store = new RedisStore(on.client);
     return { batches: new Batches(store), send: vi.spyOn(store.link, "send"), key: `{${freshName()}}` };
   };
 
@@ -55,7 +37,7 @@ describe.each(drivers)("calls of one turn over %s", (driver) => {
 
   it("fail alone: a call's neighbours are done and answered", async () => {
     const { batches, key } = setUp();
-    await rawCommand(open, "LPUSH", `${key}list`, "a");
+    await rawCommand(on, "LPUSH", `${key}list`, "a");
     const [before, wrong, after] = await Promise.allSettled([
       batches.run(add, [key], ["1"]),
       batches.run(add, [`${key}list`], ["1"]),

@@ -169,7 +169,8 @@ export class Batches {
   }
 
   #ask(script: BatchScript, keys: readonly string[], args: readonly string[], options?: BatchOptions) {
-    if (script.once === undefined) return this.#store.run(script, keys, args, { ...options, repeatable: script.repeatable });
+    if (script.once === undefined)
+      return this.#store.run(script, keys, args, { ...options, repeatable: script.repeatable });
     const send = ([id, until]: readonly [string, string]) =>
       // Without an id nobody may send it twice: a broken connection is an unknown outcome.
       id === ""
