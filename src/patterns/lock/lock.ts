@@ -15,6 +15,11 @@ export interface LockOptions extends StoreOptions {
   readonly ttlMs?: number;
   /** Keep a held lock until it is released. Default true. */
   readonly renew?: boolean;
+  /**
+   * Replicas that must have the lock before it counts as held, and before it counts as renewed: a failover to one of them
+   * does not forget it. One server or Sentinels only. Default 0.
+   */
+  readonly minReplicas?: number;
 }
 
 /** How long to wait for a lock. */
@@ -36,9 +41,15 @@ export class Locks {
     this.#ttlMs = checkWhole(options.ttlMs ?? 10_000, "ttlMs", 10);
     this.#renew = options.renew ?? true;
     const store = { ...options, deadlineMs: Math.min(options.deadlineMs ?? 500, this.#ttlMs / 2) };
-    this.#keeper = Array.isArray(clients)
-      ? new Quorum((clients as readonly RedisClient[]).map((client) => new RedisStore(client, store)))
-      : new SingleNode(new RedisStore(clients as RedisClient, store), `${this.#prefix}:wake:${uniqueId()}`);
+    const minReplicas = checkWhole(options.minReplicas ?? 0, "minReplicas", 0);
+    if (!Array.isArray(clients)) {
+      const channel = `${this.#prefix}:wake:${uniqueId()}`;
+      this.#keeper = new SingleNode(new RedisStore(clients as RedisClient, store), channel, minReplicas);
+      return;
+    }
+    if (minReplicas > 0)
+      throw new KeyfoldError("INPUT_INVALID", "minReplicas is for one server; a quorum of servers needs none.");
+    this.#keeper = new Quorum((clients as readonly RedisClient[]).map((client) => new RedisStore(client, store)));
   }
 
   /** Takes a lock that is free now; undefined where another holds it. */
@@ -49,7 +60,8 @@ export class Locks {
   /**
    * Takes a lock, waiting for it in the order of coming.
    *
-   * @throws KeyfoldError `CONFLICT` when another still holds it after `waitMs`.
+   * @throws KeyfoldError `CONFLICT` when another still holds it after `waitMs`; `UNAVAILABLE` when fewer than
+   *   `minReplicas` acknowledged it.
    */
   async acquire(name: string, { waitMs = 10_000, signal }: AcquireOptions = {}): Promise<Held> {
     const held = await this.#acquire(name, waitMs, signal);
@@ -114,8 +126,9 @@ export class Locks {
  * Locks over all processes that share a Redis, each with a fencing number.
  *
  * What it does not promise: that only one holder runs. A process that stops longer than `ttlMs` wakes up and does not
- * know; a failover of Redis may forget a lock. The promise is the fence: it grows with every holder, so whatever the
- * lock protects must refuse a write whose fence is under the highest that it has seen.
+ * know; a failover of Redis may forget a lock, unless `minReplicas` have it. The promise is the fence: it grows with every
+ * holder, so whatever the lock protects must refuse a write whose fence is under the highest that it has seen. After a
+ * failover it grows as far as the clocks of the servers agree.
  *
  * @param client one client; or an array of clients of independent servers, of which a majority must agree (Redlock)
  * @see https://redis.io/docs/latest/develop/clients/patterns/distributed-locks/

@@ -6,8 +6,8 @@ import { luaNow, script } from "../redis/script.js";
  * 16 digits (microseconds of the server), and its holder's token. KEYS[2] is the list of those that wait ("token ttl
  * channel") and KEYS[3] until when each of them does.
  *
- * A fence is one more than the last. Where the last is lost (30 days after the last holder, evicted, a failover), counting
- * begins at the server's microseconds, which is above all that were counted before.
+ * A fence is the server's microseconds, or one more than the last where the clock is behind that. So it grows even where
+ * the last one is lost (30 days after the last holder, evicted, a failover): a count would be handed out twice then.
  */
 const KEEP_SECONDS = 2_592_000;
 
@@ -34,7 +34,7 @@ if left>0 then
 if byte(A2)==45 or sub(s,34)==A1 then return 0 end
 return -1-math.ceil(left/1000)
 end
-f=sub(s,1,16)+1
+f=math.max(now,sub(s,1,16)+1)
 end
 call('SET',K1,format('%016d-%016d',f,now+math.abs(A2)*1000)..A1,'EX',${KEEP_SECONDS})
 return f`,
@@ -43,7 +43,7 @@ return f`,
 /** Reads the lock into f, till and holder; `grant` gives it to a token, `hand` to the first that waits. */
 const state = `${luaNow}
 local s=redis.call('GET',KEYS[1])
-local f,till,holder=now-1,0,''
+local f,till,holder=0,0,''
 if s then f,till,holder=tonumber(string.sub(s,1,16)),tonumber(string.sub(s,18,33)),string.sub(s,34) end
 if till<=now then till,holder=0,'' end
 local function keep()
@@ -51,6 +51,7 @@ local w=redis.call('EXISTS',KEYS[2])==1 and 'w' or '-'
 redis.call('SET',KEYS[1],string.format('%016d%s%016d',f,w,till)..holder,'EX',${KEEP_SECONDS})
 end
 local function hold(token,ttl) holder=token till=now+ttl*1000 keep() end
+local function grant(token,ttl) f=math.max(now,f+1) hold(token,ttl) end
 local function hand()
 holder=''
 local w=redis.call('LPOP',KEYS[2])
@@ -59,8 +60,7 @@ local token,ttl,channel=string.match(w,'^(%S+) (%S+) (%S+)$')
 local wait=redis.call('HGET',KEYS[3],token)
 redis.call('HDEL',KEYS[3],token)
 if wait and tonumber(wait)>now then
-f=f+1
-hold(token,ttl)
+grant(token,ttl)
 redis.call('PUBLISH',channel,token)
 return
 end
@@ -79,7 +79,7 @@ local wait=tonumber(ARGV[3])
 if holder==ARGV[1] then hold(holder,ARGV[2])
 elseif holder=='' then
 hand()
-if holder=='' then f=f+1 hold(ARGV[1],ARGV[2]) end
+if holder=='' then grant(ARGV[1],ARGV[2]) end
 end
 if holder==ARGV[1] then return {1,string.format('%.0f',f)} end
 if wait>0 then

@@ -3,12 +3,14 @@ import { Batches } from "../redis/batch.js";
 import type { RedisStore } from "../redis/store.js";
 import { Subscriber } from "../redis/subscriber.js";
 import type { LockKeeper, Refused, Taken } from "./keeper.js";
+import { Replicas } from "./replicas.js";
 import { acquireScript, quickScript, releaseScript, renewScript } from "./scripts.js";
 
 /** Locks on one server. Who waits stands in a queue there; a release hands the lock over and wakes the next. */
 export class SingleNode implements LockKeeper {
   readonly #store: RedisStore;
   readonly #calls: Batches;
+  readonly #replicas: Replicas | undefined;
   readonly #channel: string;
   readonly #subscriber: Subscriber;
   readonly #waiting = new Map<string, () => void>();
@@ -16,7 +18,8 @@ export class SingleNode implements LockKeeper {
   readonly #called = new Set<string>();
   #listening: Promise<void> | undefined;
 
-  constructor(store: RedisStore, channel: string) {
+  constructor(store: RedisStore, channel: string, minReplicas: number) {
+    this.#replicas = minReplicas > 0 ? new Replicas(store, minReplicas) : undefined;
     this.#store = store;
     this.#calls = new Batches(store);
     this.#channel = channel;
@@ -29,12 +32,12 @@ export class SingleNode implements LockKeeper {
   async take(keys: readonly string[], token: string, ttlMs: number, waitMs: number): Promise<Taken | Refused> {
     const ttl = waitMs > 0 ? `-${ttlMs}` : String(ttlMs);
     const quick = (await this.#calls.run(quickScript, [keys[0]!], [token, ttl])) as number;
-    if (quick > 0) return { fence: quick };
+    if (quick > 0) return this.#taken(keys, token, ttlMs, quick);
     if (quick < 0) return { againMs: -quick };
     const args = [token, String(ttlMs), String(waitMs), this.#channel];
     const reply = await this.#store.run(acquireScript, keys, args);
     const [won, value] = reply as [number, string | number];
-    if (won === 1) return { fence: Number(value) };
+    if (won === 1) return this.#taken(keys, token, ttlMs, Number(value));
     if (waitMs > 0 && this.#listening === undefined) {
       this.#listening = this.#subscriber.subscribe("subscribe", this.#channel, (token) => this.#call(token));
       await this.#listening;
@@ -43,6 +46,11 @@ export class SingleNode implements LockKeeper {
     await this.#listening;
     // Should the holder die, the lock is free when its time ends, and nobody calls.
     return { againMs: Number(value) + 1 };
+  }
+
+  async #taken(keys: readonly string[], token: string, ttlMs: number, fence: number): Promise<Taken | Refused> {
+    if (this.#replicas === undefined || (await this.#replicas.confirm(keys, token, ttlMs))) return { fence };
+    return { againMs: 1 };
   }
 
   async heard(token: string, ms: number, signal: AbortSignal | undefined): Promise<void> {
@@ -65,6 +73,7 @@ export class SingleNode implements LockKeeper {
   }
 
   async extend(keys: readonly string[], token: string, ttlMs: number): Promise<boolean> {
+    if (this.#replicas !== undefined) return this.#replicas.confirm(keys, token, ttlMs);
     return (await this.#store.run(renewScript, keys, [token, String(ttlMs)])) === 1;
   }
 
@@ -76,5 +85,6 @@ export class SingleNode implements LockKeeper {
 
   close(): void {
     this.#subscriber.close();
+    this.#replicas?.close();
   }
 }
