@@ -19,6 +19,13 @@ export class BoardOracle {
     this.#ties = ties;
   }
 
+  /** The same places, ordered another way. */
+  withTies(ties: Ties): BoardOracle {
+    const other = new BoardOracle(this.#order, ties);
+    for (const [member, place] of this.#places) other.#places.set(member, place);
+    return other;
+  }
+
   put(member: string, score: number): void {
     this.#sorted = undefined;
     const place = this.#places.get(member);
