@@ -6,6 +6,7 @@ export {
   type ExpressResponse,
   expressRateLimit,
   type FastifyReply,
+  type FastifyRequest,
   fastifyRateLimit,
   type HonoContext,
   honoRateLimit,

@@ -27,7 +27,7 @@ export interface ExpressResponse {
  *
  * @example
  * ```ts
- * app.use(expressRateLimit(limiter, { key: (request) => request.ip }));
+ * app.use(expressRateLimit(limiter, { key: (request) => request.ip ?? "" }));
  * ```
  */
 export function expressRateLimit<Request>(limiter: RateLimiter, options: RateLimitMiddlewareOptions<Request>) {
@@ -39,6 +39,13 @@ export function expressRateLimit<Request>(limiter: RateLimiter, options: RateLim
       response.end(refusal);
     }, next);
   };
+}
+
+/** What `key` can be made of in Fastify, where nothing else is said. */
+export interface FastifyRequest {
+  readonly ip: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
 /** What is used of Fastify's reply. */
@@ -55,7 +62,10 @@ export interface FastifyReply {
  * app.addHook("onRequest", fastifyRateLimit(limiter, { key: (request) => request.ip }));
  * ```
  */
-export function fastifyRateLimit<Request>(limiter: RateLimiter, options: RateLimitMiddlewareOptions<Request>) {
+export function fastifyRateLimit<Request = FastifyRequest>(
+  limiter: RateLimiter,
+  options: RateLimitMiddlewareOptions<Request>,
+) {
   return async (request: Request, reply: FastifyReply): Promise<unknown> => {
     const result = await ask(limiter, options, request);
     reply.headers(rateLimitHeaders(result, options));
@@ -67,6 +77,7 @@ export function fastifyRateLimit<Request>(limiter: RateLimiter, options: RateLim
 
 /** What is used of Hono's context. */
 export interface HonoContext {
+  readonly req: { header(name: string): string | undefined };
   header(name: string, value: string): unknown;
   text(body: string, status: 429): Response;
 }
