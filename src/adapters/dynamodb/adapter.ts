@@ -7,7 +7,7 @@ import type { DynamoPatternPlan } from "../../plan/dynamodb/types.js";
 import type { Adapter, FoldedBucket, Store } from "../port/adapter.js";
 import type { DynamoDB } from "../port/capability.js";
 import { modelStore, patternStores } from "../port/model-store.js";
-import { Buckets } from "./buckets.js";
+import { bucketLeases } from "./buckets.js";
 import { compileCodec } from "./codec.js";
 import { DynamoDesign } from "./design.js";
 import { dynamoEntityStore } from "./entity-store.js";
@@ -58,7 +58,7 @@ export function dynamodb(client: ClientLike, options: DynamoDBOptions): Adapter<
 function dynamoStore(client: ClientLike, model: ModelData, options: DynamoDBOptions): Store {
   const plan = planDynamodb(model);
   const requests = new Requests(client, options.table, { deadlineMs: options.deadlineMs ?? 10_000 });
-  const buckets = new Buckets(requests);
+  const buckets = bucketLeases(requests);
   const entities = new Map<string, StoredEntity>(
     Object.values(plan.entities).map((entity) => [entity.entity, { requests, codec: compileCodec(entity), buckets }]),
   );

@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
 import type { Deadline } from "../../internal/deadline.js";
-import type { Item } from "../../patterns/dynamodb/driver.js";
+import type { Doc, Item } from "../../patterns/dynamodb/driver.js";
 import { END, joinKey } from "../../plan/dynamodb/key-encoding.js";
 import { AMOUNT, PARTITION, SORT } from "../../plan/dynamodb/names.js";
+import { BucketLeases, LEASE_MARGIN_MS, type PlacedBucket } from "../port/bucket-leases.js";
 import { bucketComponent } from "./keys.js";
 import type { Requests } from "./requests.js";
 
@@ -18,12 +19,6 @@ export const EPOCH = "e";
 const LEASE = "l_";
 /** Sums of a folded bucket: group → [sum, count], as JSON. */
 export const SUMS = AMOUNT;
-
-/** How long a lease lasts, and how much of it must be left for a write. */
-const LEASE_MS = 10 * 60_000;
-const RENEW_MS = 5 * 60_000;
-/** Clocks may differ by so much, and a write may be so late on its way. */
-export const LEASE_MARGIN_MS = 60_000;
 
 /** Whether somebody may still write to a bucket at a moment. */
 export function isLeased(state: Item, now: number): boolean {
@@ -63,96 +58,29 @@ export function bucketBounds(
   };
 }
 
-/** Leases that this process holds. */
-export class Buckets {
-  readonly #requests: Requests;
-  readonly #leases = new Map<
-    string,
-    { readonly place: string; readonly bucket: string; readonly until: Promise<number> }
-  >();
-  readonly #lease = LEASE + randomBytes(6).toString("base64url");
-  /** A write that was sent and not answered may yet arrive: its leases must run out by themselves. */
-  #doubtful = false;
-
-  constructor(requests: Requests) {
-    this.#requests = requests;
-  }
-
-  /** Makes sure that these buckets are open while a write is under way. */
-  async open(
-    buckets: readonly { readonly place: string; readonly bucket: string }[],
-    deadline: Deadline,
-  ): Promise<void> {
-    const waiting: Promise<unknown>[] = [];
-    for (const { place, bucket } of buckets) waiting.push(this.#take(place, bucket, deadline));
-    if (waiting.length > 0) await Promise.all(waiting);
-  }
-
-  async #take(place: string, bucket: string, deadline: Deadline): Promise<void> {
-    const name = joinKey([place, bucket]);
-    for (;;) {
-      const held = this.#leases.get(name);
-      if (held !== undefined) {
-        const until = await held.until.catch(() => 0);
-        if (until - this.#requests.clock.now() > RENEW_MS) return;
-        // Another call may have renewed it while this one waited.
-        if (this.#leases.get(name) !== held) continue;
-      }
-      const until = this.#renew(place, bucket, deadline);
-      this.#leases.set(name, { place, bucket, until });
-      await until;
-      return;
-    }
-  }
-
-  async #renew(place: string, bucket: string, deadline: Deadline): Promise<number> {
-    const until = this.#requests.clock.now() + LEASE_MS;
-    await this.#requests.send(
-      "UpdateItem",
-      {
-        TableName: this.#requests.table,
-        Key: keyOf(place, bucket),
-        UpdateExpression: "SET #s = :open, #l = :until ADD #e :one",
-        ExpressionAttributeNames: { "#s": STATE, "#l": this.#lease, "#e": EPOCH },
-        ExpressionAttributeValues: { ":open": { S: "open" }, ":until": { N: String(until) }, ":one": { N: "1" } },
-      },
-      deadline,
-    );
-    return until;
-  }
-
-  /** Told of a write that was sent and not answered. */
-  doubt(): void {
-    this.#doubtful = true;
-  }
-
-  /** Gives the leases back, so that their buckets can be folded at once. What cannot be given back runs out. */
-  async release(deadline: Deadline): Promise<void> {
-    const leases = [...this.#leases.values()];
-    this.#leases.clear();
-    if (this.#doubtful) return;
-    let next = 0;
-    const worker = async (): Promise<void> => {
-      for (let one = leases[next++]; one !== undefined; one = leases[next++]) {
-        const { place, bucket } = one;
-        await this.#requests
-          .send(
-            "UpdateItem",
-            {
-              TableName: this.#requests.table,
-              Key: keyOf(place, bucket),
-              UpdateExpression: "REMOVE #l",
-              ExpressionAttributeNames: { "#l": this.#lease },
-            },
-            deadline,
-          )
-          .catch(() => {});
-      }
-    };
-    await Promise.all(Array.from({ length: Math.min(16, leases.length) }, worker));
-  }
+/** Leases that this process holds: attributes on the buckets' states. */
+export function bucketLeases(requests: Requests): BucketLeases {
+  const lease = LEASE + randomBytes(6).toString("base64url");
+  const update = async (bucket: PlacedBucket, change: Doc, deadline: Deadline): Promise<void> => {
+    await requests.send("UpdateItem", { TableName: requests.table, Key: keyOf(bucket), ...change }, deadline);
+  };
+  return new BucketLeases({
+    clock: requests.clock,
+    renew: (bucket, until, deadline) =>
+      update(
+        bucket,
+        {
+          UpdateExpression: "SET #s = :open, #l = :until ADD #e :one",
+          ExpressionAttributeNames: { "#s": STATE, "#l": lease, "#e": EPOCH },
+          ExpressionAttributeValues: { ":open": { S: "open" }, ":until": { N: String(until) }, ":one": { N: "1" } },
+        },
+        deadline,
+      ),
+    giveBack: (bucket, deadline) =>
+      update(bucket, { UpdateExpression: "REMOVE #l", ExpressionAttributeNames: { "#l": lease } }, deadline),
+  });
 }
 
-function keyOf(place: string, bucket: string): Item {
+function keyOf({ place, bucket }: PlacedBucket): Item {
   return { [PARTITION]: { S: bucketsKey(place) }, [SORT]: { S: stateKey(bucket) } };
 }

@@ -4,9 +4,10 @@ import type { Item } from "../../patterns/dynamodb/driver.js";
 import { conditionFailed } from "../../patterns/dynamodb/errors.js";
 import { PARTITION, SORT } from "../../plan/dynamodb/names.js";
 import type { FoldCall, FoldedBucket } from "../port/adapter.js";
+import type { Totals } from "../port/totals.js";
 import { bucketsKey, EPOCH, isLeased, leasesOf, STATE, SUMS, stateKey, sumsKey } from "./buckets.js";
 import type { Requests } from "./requests.js";
-import type { ListedBucket, Sums, Totals } from "./top.js";
+import type { ListedBucket, Sums } from "./top.js";
 
 /** Characters of one part of a bucket's sums: an item holds 400 KiB. */
 const PART_CHARACTERS = 100_000;
@@ -53,7 +54,7 @@ async function foldBucket(
   const epoch = state[EPOCH]?.N ?? "0";
   const totals: Totals = new Map();
   await sums.addContributions(bucket, undefined, true, totals, deadline);
-  const parts = sums.foldedParts(totals, PART_CHARACTERS);
+  const parts = sums.adder.foldedParts(totals, PART_CHARACTERS);
   const keys = parts.map((_, part) => sumsKey(bucket, epoch, part));
   for (const [index, part] of parts.entries()) {
     const Item: Item = {

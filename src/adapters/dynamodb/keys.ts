@@ -8,10 +8,10 @@ import {
   encodeComponent,
   joinKey,
   shardName,
-  shardOf,
   splitKey,
 } from "../../plan/dynamodb/key-encoding.js";
 import type { AskedKey, AskedPart, KeyPart, KeyRecipe } from "../../plan/dynamodb/types.js";
+import { shardOf } from "../../plan/shard.js";
 import type { Position, RecordData } from "../port/adapter.js";
 import { compilePath } from "../port/conditions.js";
 

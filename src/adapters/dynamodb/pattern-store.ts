@@ -10,6 +10,7 @@ import type {
   KeyPart,
 } from "../../plan/dynamodb/types.js";
 import type { Explanation, PageCall, PageData, PatternStore, Position, RecordData } from "../port/adapter.js";
+import { topPage } from "../port/totals.js";
 import type { Codec } from "./codec.js";
 import { decodeSortKey } from "./keys.js";
 import { compileQuery, type MakeQuery, queryPage } from "./query.js";
@@ -235,22 +236,8 @@ class TopStore extends DynamoPatternStore {
   protected async answer(params: RecordData, call: PageCall): Promise<Answer> {
     using deadline = this.requests.deadline(call);
     const { totals, units } = await readTotals(this.#sums, this.#pattern, params, call, deadline);
-    const { by, sum } = this.#plan;
-    let ordered = this.#sums.ordered(totals);
-    const { after } = call;
-    if (after !== undefined) ordered = ordered.filter((total) => this.#sums.isAfter(total, after));
-    const rows = ordered.slice(0, call.limit).map(
-      (total): RecordData => ({
-        [by.name]: total.group,
-        ...(sum === undefined ? {} : { [sum.name]: this.#sums.scaled(total.sum) }),
-        count: total.count,
-      }),
-    );
-    const last = rows.at(-1);
-    const more = ordered.length > call.limit && last !== undefined;
     return {
-      rows,
-      next: more ? [sum === undefined ? last["count"] : last[sum.name], last[by.name]] : undefined,
+      ...topPage(this.#sums.adder, totals, this.#plan, call),
       units,
       requests: [{ TableName: this.requests.table, contributions: this.#sums.contribution.name }],
       index: undefined,

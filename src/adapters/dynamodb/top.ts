@@ -1,21 +1,12 @@
 import type { Deadline } from "../../internal/deadline.js";
-import { KeyfoldError } from "../../internal/errors.js";
 import { bucketOf, bucketStart } from "../../model/bucket.js";
 import type { TopPattern } from "../../model/description.js";
-import type { Field } from "../../model/field.js";
 import type { Item } from "../../patterns/dynamodb/driver.js";
-import {
-  decodeComponent,
-  END,
-  encodeComponent,
-  joinKey,
-  shardName,
-  splitKey,
-} from "../../plan/dynamodb/key-encoding.js";
+import { END, encodeComponent, joinKey, shardName, splitKey } from "../../plan/dynamodb/key-encoding.js";
 import { AMOUNT, GROUP, SORT } from "../../plan/dynamodb/names.js";
 import type { DynamoContribution, DynamoTopPlan } from "../../plan/dynamodb/types.js";
 import type { PageCall, RecordData } from "../port/adapter.js";
-import { compareValues, scaledInteger, scaledText } from "../port/conditions.js";
+import { Adder, type Totals } from "../port/totals.js";
 import { compileDecoder } from "./attribute-values.js";
 import { bucketBounds, bucketsKey, EPOCH, STATE, SUMS } from "./buckets.js";
 import { queryAll } from "./query.js";
@@ -24,16 +15,6 @@ import type { Requests } from "./requests.js";
 
 /** Queries of one read under way at once. */
 const IN_FLIGHT = 16;
-
-/** A group's sum and count; a sum is a whole number of the field's smallest unit, or a number where the field is a double. */
-export interface Total {
-  readonly group: unknown;
-  sum: bigint | number;
-  count: number;
-}
-
-/** Totals by the group's key text. */
-export type Totals = Map<string, Total>;
 
 /** A bucket as it is listed. */
 export interface ListedBucket {
@@ -46,17 +27,15 @@ export interface ListedBucket {
 /** Adds up one pattern's contributions. */
 export class Sums {
   readonly contribution: DynamoContribution;
-  readonly #by: Field;
-  readonly #sum: Field | undefined;
+  readonly adder: Adder;
   readonly #group: ReturnType<typeof compileDecoder>;
   readonly #amount: ReturnType<typeof compileDecoder> | undefined;
   readonly #requests: Requests;
 
   constructor(plan: DynamoTopPlan, contribution: DynamoContribution, requests: Requests) {
     this.contribution = contribution;
-    this.#by = plan.by.type;
-    this.#sum = plan.sum?.type;
-    this.#group = compileDecoder(this.#by);
+    this.adder = new Adder(plan.by.type, plan.sum?.type);
+    this.#group = compileDecoder(plan.by.type);
     this.#amount = plan.sum === undefined ? undefined : compileDecoder(plan.sum.type);
     this.#requests = requests;
   }
@@ -126,23 +105,8 @@ export class Sums {
   #add(item: Item, to: Totals): void {
     const stored = item[GROUP];
     if (stored === undefined) return;
-    const group = this.#group(stored);
     const amount = item[AMOUNT];
-    const value = amount === undefined || this.#amount === undefined ? undefined : this.#amount(amount);
-    this.#count(group, value === undefined ? undefined : this.unscaled(value), 1, to);
-  }
-
-  #count(group: unknown, amount: bigint | number | undefined, count: number, to: Totals): void {
-    const key = encodeComponent(this.#by, "asc", group);
-    let total = to.get(key);
-    if (total === undefined) {
-      total = { group, sum: this.#sum?.kind === "double" ? 0 : 0n, count: 0 };
-      to.set(key, total);
-    }
-    if (amount !== undefined) {
-      total.sum = typeof total.sum === "bigint" ? total.sum + (amount as bigint) : total.sum + (amount as number);
-    }
-    total.count += count;
+    this.adder.add(this.#group(stored), amount === undefined ? undefined : this.#amount?.(amount), to);
   }
 
   /** The sums of a folded bucket; false: it is not folded, or not wholly. */
@@ -151,73 +115,8 @@ export class Sums {
     const epoch = state[EPOCH]?.N ?? "";
     const own = sums.filter((item) => item[EPOCH]?.N === epoch);
     if (own.length !== Number(state["p"]?.N ?? -1)) return false;
-    for (const item of own) {
-      for (const [group, amount, count] of JSON.parse(item[SUMS]?.S ?? "[]") as [unknown, string, number][]) {
-        this.#count(this.#fromJson(group), this.#sum?.kind === "double" ? Number(amount) : BigInt(amount), count, to);
-      }
-    }
+    for (const item of own) this.adder.addFolded(item[SUMS]?.S ?? "[]", to);
     return true;
-  }
-
-  /** Totals as JSON, in parts of at most so many characters. */
-  foldedParts(totals: Totals, most: number): string[] {
-    const parts: string[] = [];
-    let part = "";
-    for (const { group, sum, count } of totals.values()) {
-      const text = JSON.stringify([this.#toJson(group), String(sum), count]);
-      if (part.length + text.length > most) {
-        parts.push(`[${part}]`);
-        part = "";
-      }
-      part += part === "" ? text : `,${text}`;
-    }
-    parts.push(`[${part}]`);
-    return parts;
-  }
-
-  #toJson(group: unknown): unknown {
-    return group instanceof Date || typeof group === "bigint" ? encodeComponent(this.#by, "asc", group) : group;
-  }
-
-  #fromJson(group: unknown): unknown {
-    const { kind } = this.#by;
-    return kind === "date" || kind === "int64" ? decodeComponent(this.#by, "asc", group as string) : group;
-  }
-
-  unscaled(value: unknown): bigint | number {
-    const type = this.#sum;
-    if (type?.kind === "decimal") return scaledInteger(value as string, type.scale);
-    return type?.kind === "double" ? (value as number) : BigInt(value as number | bigint);
-  }
-
-  /** A sum in the field's own form. */
-  scaled(sum: bigint | number): unknown {
-    const type = this.#sum;
-    if (type?.kind === "decimal") return scaledText(sum as bigint, type.scale);
-    if (type?.kind === "int64") return sum;
-    const number = Number(sum);
-    if (type?.kind === "int" && !Number.isSafeInteger(number)) {
-      throw new KeyfoldError("OUT_OF_RANGE", `A sum of ${sum} is not exact as a number.`, {
-        fix: "Declare the summed field as int64.",
-      });
-    }
-    return number;
-  }
-
-  /** Totals in the pattern's order: the largest first, ties by the group. */
-  ordered(totals: Totals): readonly Total[] {
-    const bySum = this.#sum !== undefined;
-    return [...totals.values()].sort((a, b) => {
-      const [x, y] = bySum ? [a.sum, b.sum] : [a.count, b.count];
-      return x > y ? -1 : x < y ? 1 : compareValues(this.#by, a.group, b.group);
-    });
-  }
-
-  /** Whether a total comes after a cursor's. */
-  isAfter({ group, sum, count }: Total, after: readonly unknown[]): boolean {
-    const own = this.#sum === undefined ? count : sum;
-    const last = this.#sum === undefined ? (after[0] as number) : this.unscaled(after[0]);
-    return own < last || (own === last && compareValues(this.#by, group, after[1]) > 0);
   }
 }
 

@@ -3,8 +3,8 @@ import type { Deadline } from "../../internal/deadline.js";
 import type { Item } from "../../patterns/dynamodb/driver.js";
 import { PARTITION, VERSION, WRITES } from "../../plan/dynamodb/names.js";
 import type { ConditionalCall, RecordData, WriteCall } from "../port/adapter.js";
+import type { BucketLeases } from "../port/bucket-leases.js";
 import { unknown, type WriteOutcome } from "../port/outcome.js";
-import type { Buckets } from "./buckets.js";
 import type { Codec, StoredItem } from "./codec.js";
 import type { Requests } from "./requests.js";
 
@@ -12,7 +12,7 @@ import type { Requests } from "./requests.js";
 export interface StoredEntity {
   readonly requests: Requests;
   readonly codec: Codec;
-  readonly buckets: Buckets;
+  readonly buckets: BucketLeases;
 }
 
 /** One write in progress. */

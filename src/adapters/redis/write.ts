@@ -5,9 +5,10 @@ import type { Field } from "../../model/field.js";
 import { formOf, scaledDigits, textEncoder } from "../../plan/redis/encoding.js";
 import type { RedisEntity } from "../../plan/redis/types.js";
 import type { Changes, ConditionalCall, RecordData, WriteCall } from "../port/adapter.js";
+import { compileJsonEncoder } from "../port/json-values.js";
 import { failed, notApplied, unknown, type WriteOutcome } from "../port/outcome.js";
 import { sameRecord } from "../port/same-record.js";
-import { compileEncoder, type RedisCodec, type StoredRecord } from "./codec.js";
+import type { RedisCodec, StoredRecord } from "./codec.js";
 import type { RecordKeys } from "./keys.js";
 import type { Requests, Ticket } from "./requests.js";
 
@@ -149,7 +150,7 @@ function conditionsText(conditions: readonly Condition[], entity: StoredEntity):
         );
       }
       // Values without an order are compared as the JSON that is stored.
-      const encode = form === "r" ? compileEncoder(type) : textEncoder(type);
+      const encode = form === "r" ? compileJsonEncoder(type) : textEncoder(type);
       const v =
         operator === "exists" ? value : operator === "in" ? (value as readonly unknown[]).map(encode) : encode(value);
       return { f: entity.codec.nameOf(field), k: form, o: operator, v };

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Field } from "../../model/field.js";
-import { beyond, decodeComponent, END, encodeComponent, joinKey, shardOf, splitKey } from "./key-encoding.js";
+import { shardOf } from "../shard.js";
+import { beyond, decodeComponent, END, encodeComponent, joinKey, splitKey } from "./key-encoding.js";
 
 const always = { optional: false, nullable: false } as const;
 
