@@ -1,5 +1,10 @@
 import { KeyfoldError } from "../internal/errors.js";
 import type { ModelData } from "../model/description.js";
+import { cassandraCapability, scylladbCapability } from "./cassandra/capability.js";
+import { renderCql } from "./cassandra/ddl.js";
+import { renderGrants as renderCqlGrants } from "./cassandra/grants.js";
+import { planCassandra, planScylladb } from "./cassandra/plan.js";
+import { renderCqlPlan } from "./cassandra/render.js";
 import { stableJson } from "./design.js";
 import { dynamodbCapability } from "./dynamodb/capability.js";
 import { renderCloudFormation } from "./dynamodb/create-table.js";
@@ -38,6 +43,12 @@ type PlanDocument<P extends Plan> = (plan: P, place: string) => string;
 
 /** What there is for each engine: one entry per engine, and no other place that names them. */
 const planners: { readonly [E in PlannedEngine]: Planner<Extract<Plan, { engine: E }>> } = {
+  cassandra: {
+    capability: cassandraCapability,
+    plan: planCassandra,
+    render: renderCqlPlan,
+    documents: { grants: (plan, keyspace) => renderCqlGrants(plan.grants, keyspace), cql: renderCql },
+  },
   dynamodb: {
     capability: dynamodbCapability,
     plan: planDynamodb,
@@ -52,6 +63,12 @@ const planners: { readonly [E in PlannedEngine]: Planner<Extract<Plan, { engine:
     plan: planMongodb,
     render: renderMongodb,
     documents: { grants: (plan, database) => renderMongodbGrants(plan.grants, database) },
+  },
+  scylladb: {
+    capability: scylladbCapability,
+    plan: planScylladb,
+    render: renderCqlPlan,
+    documents: { grants: (plan, keyspace) => renderCqlGrants(plan.grants, keyspace), cql: renderCql },
   },
   redis: {
     capability: redisCapability,

@@ -1,11 +1,12 @@
 import type { Consistency } from "../model/consistency.js";
+import type { CassandraPlan, ScyllaPlan } from "./cassandra/types.js";
 import type { DynamoPlan } from "./dynamodb/types.js";
 import type { Finding } from "./finding.js";
 import type { MongoPlan } from "./mongodb/types.js";
 import type { RedisPlan } from "./redis/types.js";
 
 /** A physical design with its requests, estimates and findings: one member per engine, told apart by `engine`. */
-export type Plan = DynamoPlan | MongoPlan | RedisPlan;
+export type Plan = CassandraPlan | DynamoPlan | MongoPlan | RedisPlan | ScyllaPlan;
 
 /** Engines that a plan can be made for. */
 export type PlannedEngine = Plan["engine"];
