@@ -7,6 +7,8 @@ export interface EngineFacts {
   readonly engine: string;
   /** Whether models can be planned for it and its databases opened; the others are only started by `dev`. */
   readonly modelled: boolean;
+  /** The subpath of keyfold that has its adapter; its own name when left out. */
+  readonly adapter?: string;
   /** npm packages of the official driver, for the message that it is missing. */
   readonly driver: string;
   readonly usualPort: number;
@@ -58,12 +60,22 @@ export const engineFacts: readonly EngineFacts[] = [
   },
   {
     engine: "cassandra",
-    modelled: false,
+    modelled: true,
     driver: "cassandra-driver",
     usualPort: 9042,
     schemes: ["cassandra"],
     exampleUrl: "cassandra://127.0.0.1:9042/shop?dc=datacenter1",
     environment: (url) => ({ CASSANDRA_URL: url, ...contactPoints(url) }),
+  },
+  {
+    engine: "scylladb",
+    modelled: true,
+    adapter: "cassandra",
+    driver: "cassandra-driver",
+    usualPort: 9042,
+    schemes: ["scylladb"],
+    exampleUrl: "scylladb://127.0.0.1:9042/shop?dc=datacenter1",
+    environment: (url) => ({ SCYLLADB_URL: url }),
   },
 ];
 
@@ -77,6 +89,9 @@ const modelled = engineFacts.filter((facts) => facts.modelled);
 
 /** Engines that a plan can be made for. */
 export const engineNames: readonly string[] = modelled.map(({ engine }) => engine);
+
+/** Subpaths of keyfold that have adapters. */
+export const adapterNames: readonly string[] = [...new Set(modelled.map(({ engine, adapter }) => adapter ?? engine))];
 
 /** The engine with this name. */
 export function factsOf(engine: string): EngineFacts {

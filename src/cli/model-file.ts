@@ -9,7 +9,7 @@ import { KeyfoldError } from "../internal/errors.js";
 import type { EntityData, ModelData } from "../model/description.js";
 import type { MappingData } from "../model/mapping.js";
 import type { AnyModel } from "../model/model.js";
-import { engineNames } from "./engines.js";
+import { adapterNames } from "./engines.js";
 import { isKeyfoldError, UsageError } from "./errors.js";
 import { didYouMean } from "./suggest.js";
 
@@ -83,7 +83,7 @@ function ownModules(path: string): Record<string, string> {
   };
   return {
     keyfold: file("../index.js"),
-    ...Object.fromEntries(engineNames.map((name) => [`keyfold/${name}`, file(`../adapters/${name}/index.js`)])),
+    ...Object.fromEntries(adapterNames.map((name) => [`keyfold/${name}`, file(`../adapters/${name}/index.js`)])),
     ...(resolves(path, "zod") ? {} : { zod: fileURLToPath(import.meta.resolve("zod")) }),
   };
 }

@@ -21,6 +21,7 @@ interface Opened {
 
 /** How each engine's URL is opened; the driver is loaded here and not before. */
 const openers: Readonly<Record<string, (url: string) => Promise<Opened>>> = {
+  cassandra: (url) => openCql(url, "cassandra"),
   async dynamodb(url) {
     const { dynamodb, open } = await import("../adapters/dynamodb/index.js");
     const { client, table } = open(url);
@@ -31,6 +32,7 @@ const openers: Readonly<Record<string, (url: string) => Promise<Opened>>> = {
     const client = await open(url);
     return { adapter: mongodb(client.db()), close: () => client.close() };
   },
+  scylladb: (url) => openCql(url, "scylladb"),
   async redis(url) {
     const { open, prefixOf, redis } = await import("../adapters/redis/index.js");
     const prefix = prefixOf(url);
@@ -41,6 +43,13 @@ const openers: Readonly<Record<string, (url: string) => Promise<Opened>>> = {
     };
   },
 };
+
+async function openCql(url: string, engine: "cassandra" | "scylladb"): Promise<Opened> {
+  const { cassandra, open, scylladb } = await import("../adapters/cassandra/index.js");
+  const { client, keyspace } = open(url);
+  const adapter = engine === "cassandra" ? cassandra(client, { keyspace }) : scylladb(client, { keyspace });
+  return { adapter, close: () => client.shutdown() };
+}
 
 /** Opens it; `option` is the command-line option that the URL came from, for messages. */
 export async function openTarget(url: string, engine: string | undefined, option: string): Promise<Target> {

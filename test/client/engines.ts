@@ -1,11 +1,13 @@
 import type { MongoClient } from "mongodb";
 import { afterAll, beforeAll } from "vitest";
+import { cassandra } from "../../src/adapters/cassandra/index.js";
 import { type DynamoDB, dynamodb, type OpenedTable, open as openDynamodb } from "../../src/adapters/dynamodb/index.js";
 import { type MongoDB, mongodb, open as openMongodb } from "../../src/adapters/mongodb/index.js";
 import { type RedisClient, redis } from "../../src/adapters/redis/index.js";
 import { type Adapter, type Client, type ConnectOptions, type Consistency, connect } from "../../src/index.js";
 import { textEncoder } from "../../src/plan/redis/encoding.js";
 import { tableUrl } from "../dynamodb/table-url.js";
+import { CassandraServer } from "./cassandra.js";
 import { openRedis, redisUrl, removePrefix, stopRedis, type TestClient } from "./redis.js";
 import { described, freshName, freshNames, model, serverUrl, stopServer } from "./shop.js";
 
@@ -22,7 +24,7 @@ export interface Place {
 }
 
 export interface EngineUnderTest {
-  readonly engine: "mongodb" | "dynamodb" | "redis";
+  readonly engine: "mongodb" | "dynamodb" | "redis" | "cassandra";
   /** Words that a message about a record that is too large has; undefined: a record may be larger than any test's. */
   readonly limitSaid: string | undefined;
   /** Levels at which one record is read, strongest first. */
@@ -212,8 +214,48 @@ class RedisEngine extends Engine implements EngineUnderTest {
   }
 }
 
+class CassandraEngine extends Engine implements EngineUnderTest {
+  readonly engine = "cassandra";
+  readonly limitSaid = "16 MiB";
+  readonly levels = ["strong", "session", "bounded", "eventual"] as const;
+  readonly largeText = 1024 * 1024;
+  readonly #server = new CassandraServer();
+
+  start(): Promise<void> {
+    return this.#server.start();
+  }
+
+  async place(): Promise<Place> {
+    const keyspace = this.#server.keyspace();
+    const { client } = this.#server;
+    return {
+      // It serves no "together", which the shared suites do not ask.
+      adapter: cassandra(client, { keyspace }) as unknown as Adapter<Both>,
+      async count(entity) {
+        const { rows } = await client.execute(`SELECT kf_v, kf_dead FROM ${keyspace}.${entity}`, [], {
+          fetchSize: 50_000,
+        });
+        return rows.filter((row) => row["kf_v"] !== null && row["kf_dead"] !== true).length;
+      },
+      // Cells have types, so that only what is missing can be wrong.
+      async tamper(seq, field) {
+        await client.execute(`DELETE ${field} FROM ${keyspace}.line WHERE seq = ?`, [seq], { prepare: true });
+      },
+    };
+  }
+
+  stop(): Promise<void> {
+    return this.#server.stop();
+  }
+}
+
 /** The engines that the shared suites run for. */
-export const engines: readonly EngineUnderTest[] = [new MongodbEngine(), new DynamodbEngine(), new RedisEngine()];
+export const engines: readonly EngineUnderTest[] = [
+  new MongodbEngine(),
+  new DynamodbEngine(),
+  new RedisEngine(),
+  new CassandraEngine(),
+];
 
 /** Starts an engine before a suite and stops it after. */
 export function useEngine(engine: EngineUnderTest): void {

@@ -11,6 +11,23 @@ export interface Capability {
   readonly transacts?: true;
 }
 
+/** What Cassandra serves. */
+export interface Cassandra {
+  readonly engine: "cassandra";
+  readonly serves: {
+    get: Consistency;
+    listByKey: "session" | "bounded" | "eventual";
+    list: "session" | "bounded" | "eventual";
+    top: "session" | "bounded" | "eventual";
+  };
+}
+
+/** What ScyllaDB serves. */
+export interface ScyllaDB {
+  readonly engine: "scylladb";
+  readonly serves: Cassandra["serves"];
+}
+
 /** What DynamoDB serves. */
 export interface DynamoDB {
   readonly engine: "dynamodb";

@@ -1,0 +1,97 @@
+import type { Deadline } from "../../internal/deadline.js";
+import type { KeyfoldError } from "../../internal/errors.js";
+import type { PlacedBucket } from "../port/bucket-leases.js";
+import type { BatchQuery } from "./driver.js";
+import { isBatchTooLarge } from "./errors.js";
+import type { Statement } from "./requests.js";
+import type { DerivedRow } from "./tables.js";
+import { type StoredEntity, sizeOf } from "./write.js";
+
+/** Bytes above which statements go one by one: the server refuses a batch of 50 KiB. */
+const BATCH_BYTES = 40 * 1024;
+/** Bytes that a statement has beside its values. */
+const STATEMENT_BYTES = 60;
+
+/** One statement and its values. */
+export interface Bound {
+  readonly statement: Statement;
+  readonly params: readonly unknown[];
+}
+
+/** Buckets that rows are added to or taken from: each must be open meanwhile. */
+export function bucketsOf(rows: readonly DerivedRow[]): readonly PlacedBucket[] {
+  return rows.flatMap(({ table, bucket }) => (bucket === undefined ? [] : [{ place: table.plan.name, bucket }]));
+}
+
+/** Writes of rows, with a TTL where records expire; `absent`: what is written where the record has no value. */
+export function putRows(
+  rows: readonly DerivedRow[],
+  ttl: number | undefined,
+  absent: null | undefined,
+): readonly Bound[] {
+  return rows.map(({ table, key, values }) => {
+    const filled = absent === null ? values.map((value) => (value === undefined ? null : value)) : values;
+    return ttl === undefined
+      ? { statement: table.insert, params: [...key, ...filled] }
+      : { statement: table.insertFor, params: [...key, ...filled, ttl] };
+  });
+}
+
+/** Deletes of rows. */
+export function removeRows(rows: readonly DerivedRow[]): readonly Bound[] {
+  return rows.map(({ table, key }) => ({ statement: table.remove, params: key }));
+}
+
+/** Rows of which groups have which buckets, as far as this process has not told of them. */
+function newBuckets(rows: readonly DerivedRow[], { known }: StoredEntity): readonly Bound[] {
+  return rows.flatMap(({ table, listed }) =>
+    listed === undefined || table.list === undefined || known.has(table.list.table, listed)
+      ? []
+      : [{ statement: table.list, params: listed }],
+  );
+}
+
+/** What became of a group of statements. */
+export type GroupReply =
+  | { readonly kind: "reply" }
+  | { readonly kind: "failed"; readonly error: KeyfoldError; readonly mayHaveRun: boolean };
+
+/**
+ * Writes statements with one timestamp: one alone, several in a logged batch; what no batch holds one by one, `last`
+ * behind all others.
+ */
+export async function writeTogether(
+  statements: readonly Bound[],
+  rows: readonly DerivedRow[],
+  last: Bound | undefined,
+  timestamp: number,
+  entity: StoredEntity,
+  deadline: Deadline,
+): Promise<GroupReply> {
+  const { requests, known } = entity;
+  const buckets = newBuckets(rows, entity);
+  const all = [...buckets, ...statements, ...(last === undefined ? [] : [last])];
+  const tell = (): void => {
+    for (const { statement, params } of buckets) known.add(statement.table, params);
+  };
+  const [only] = all;
+  if (only === undefined) return { kind: "reply" };
+  if (all.length === 1) return requests.write(only.statement, only.params, timestamp, deadline);
+  const bytes = all.reduce((sum, { params }) => sum + STATEMENT_BYTES + sizeOf(params), 0);
+  if (bytes <= BATCH_BYTES) {
+    const queries = all.map(({ statement, params }): BatchQuery => ({ query: statement.query, params }));
+    const reply = await requests.batch(queries, timestamp, deadline);
+    if (reply.kind === "reply") {
+      tell();
+      return reply;
+    }
+    if (!isBatchTooLarge(reply.error)) return reply;
+  }
+  const first = await Promise.all(
+    [...buckets, ...statements].map(({ statement, params }) => requests.write(statement, params, timestamp, deadline)),
+  );
+  const broken = first.find((reply) => reply.kind === "failed");
+  if (broken?.kind === "failed") return { ...broken, mayHaveRun: true };
+  tell();
+  return last === undefined ? { kind: "reply" } : requests.write(last.statement, last.params, timestamp, deadline);
+}

@@ -1,0 +1,77 @@
+import type { Deadline } from "../../internal/deadline.js";
+import { DESIGN_TABLE } from "../../plan/cassandra/own-tables.js";
+import type { CqlPlan } from "../../plan/cassandra/types.js";
+import { levelCodes } from "./levels.js";
+import type { Requests, Statement } from "./requests.js";
+
+/** A table that is made of records that lie elsewhere: it may be new beside records that are old. */
+export interface Contents {
+  readonly table: string;
+  readonly entity: string;
+  /** Patterns that wait for it; none: it is a unique constraint, and everything does. */
+  readonly patterns: readonly string[];
+}
+
+/** All such tables of a plan. */
+export function contentsOf(plan: CqlPlan): readonly Contents[] {
+  return Object.values(plan.entities).flatMap(({ entity, tables }) =>
+    tables.filter(({ role }) => role !== "home").map(({ name, serves }) => ({ table: name, entity, patterns: serves })),
+  );
+}
+
+/** How far a table is. */
+export interface Filled {
+  readonly whole: boolean;
+  /** The last token that was filled, for each range of the ring; "" at its end. */
+  readonly ranges: readonly string[];
+}
+
+const MODEL = "keyfold";
+
+/** The rows that tell how far tables are. */
+export class ContentsState {
+  readonly #requests: Requests;
+  readonly #read: Statement;
+  readonly #write: Statement;
+  readonly #forget: Statement;
+
+  constructor(requests: Requests) {
+    this.#requests = requests;
+    const table = requests.qualify(DESIGN_TABLE);
+    const statement = (operation: string, query: string): Statement => ({ query, operation, table: DESIGN_TABLE });
+    this.#read = statement("SELECT", `SELECT name, whole, progress FROM ${table} WHERE model = ?`);
+    this.#write = statement("INSERT", `INSERT INTO ${table} (model, name, whole, progress) VALUES (?, ?, ?, ?)`);
+    this.#forget = statement("DELETE", `DELETE FROM ${table} WHERE model = ? AND name = ?`);
+  }
+
+  async read(deadline: Deadline): Promise<ReadonlyMap<string, Filled>> {
+    const level = levelCodes[this.#requests.levels.read];
+    const { rows } = await this.#requests.read(this.#read, [MODEL], level, deadline, { fetchSize: 10_000 });
+    return new Map(
+      (rows ?? []).map((row) => [
+        row["name"] as string,
+        {
+          whole: row["whole"] === true,
+          ranges:
+            row["progress"] === null || row["progress"] === undefined
+              ? []
+              : (JSON.parse(row["progress"] as string) as string[]),
+        },
+      ]),
+    );
+  }
+
+  async write(table: string, { whole, ranges }: Filled, deadline: Deadline): Promise<void> {
+    const progress = whole ? null : JSON.stringify(ranges);
+    await this.#sent(this.#write, [MODEL, table, whole, progress], deadline);
+  }
+
+  async forget(table: string, deadline: Deadline): Promise<void> {
+    await this.#sent(this.#forget, [MODEL, table], deadline);
+  }
+
+  async #sent(statement: Statement, params: readonly unknown[], deadline: Deadline): Promise<void> {
+    const reply = await this.#requests.write(statement, params, this.#requests.nextVersion(), deadline);
+    if (reply.kind === "failed") throw reply.error;
+  }
+}

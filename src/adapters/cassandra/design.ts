@@ -1,0 +1,286 @@
+import type { Deadline } from "../../internal/deadline.js";
+import { KeyfoldError } from "../../internal/errors.js";
+import {
+  createKeyspaceText,
+  createTableText,
+  createTypeText,
+  type Replication,
+  shapesOf,
+  type TableShape,
+} from "../../plan/cassandra/ddl.js";
+import { identifier } from "../../plan/cassandra/names.js";
+import { DESIGN_TABLE } from "../../plan/cassandra/own-tables.js";
+import type { CqlPlan } from "../../plan/cassandra/types.js";
+import type { ApplyCall, Call, DesignItem, DesignState } from "../port/adapter.js";
+import type { Design } from "../port/model-store.js";
+import { type Contents, ContentsState, contentsOf, type Filled } from "./contents.js";
+import { fillTables } from "./fill.js";
+import { checkOverlap, levelCodes } from "./levels.js";
+import type { Requests } from "./requests.js";
+import {
+  type FoundSchema,
+  type FoundTable,
+  isSchemaAgreed,
+  nodesByDatacenter,
+  plainType,
+  readSchema,
+  replicasOf,
+} from "./schema.js";
+import type { StoredEntity } from "./write.js";
+
+/** `apply` waits for what it fills, which may take hours, unless the call has a deadline. */
+const APPLY_DEADLINE_MS = 7 * 24 * 3_600_000;
+/** How often the nodes' versions of the schema are compared. */
+const POLL_MS = 200;
+
+/** What a definition changes: its item, and the statement. */
+interface Definition {
+  readonly item: string;
+  readonly query: string;
+}
+
+export interface DesignSettings {
+  /** How `apply` replicates a keyspace that it creates; left out: three times in each data centre, or as often as there are nodes. */
+  readonly replication: Replication | undefined;
+  readonly datacenter: string | undefined;
+}
+
+/** Compares a plan with a keyspace, and makes it so. */
+export class CqlDesign implements Design {
+  readonly #requests: Requests;
+  readonly #plan: CqlPlan;
+  readonly #entities: ReadonlyMap<string, StoredEntity>;
+  readonly #settings: DesignSettings;
+  readonly #shapes: readonly TableShape[];
+  readonly #contents: readonly Contents[];
+  readonly #state: ContentsState;
+
+  constructor(
+    requests: Requests,
+    plan: CqlPlan,
+    entities: ReadonlyMap<string, StoredEntity>,
+    settings: DesignSettings,
+  ) {
+    this.#requests = requests;
+    this.#plan = plan;
+    this.#entities = entities;
+    this.#settings = settings;
+    this.#shapes = shapesOf(plan);
+    this.#contents = contentsOf(plan);
+    this.#state = new ContentsState(requests);
+  }
+
+  async inspect(call: Call): Promise<DesignState> {
+    using deadline = this.#requests.deadline(call);
+    const schema = await readSchema(this.#requests, deadline);
+    this.#checkReplication(schema);
+    return stateOf(await this.#compare(schema, deadline));
+  }
+
+  /** What was acknowledged must be seen: reads and writes overlap, or it is said which to raise. */
+  #checkReplication({ replication }: FoundSchema): void {
+    if (replication === undefined) return;
+    checkOverlap(this.#requests.levels, replicasOf(replication), this.#settings.datacenter);
+  }
+
+  async #compare(schema: FoundSchema, deadline: Deadline): Promise<DesignItem[]> {
+    const { keyspace } = this.#requests;
+    const items: DesignItem[] = [
+      { kind: "setting", name: `keyspace ${keyspace}`, state: schema.replication === undefined ? "missing" : "same" },
+    ];
+    for (const type of this.#plan.types) {
+      const found = schema.types.get(type.name);
+      const name = `type ${type.name}`;
+      if (found === undefined) items.push({ kind: "setting", name, state: "missing" });
+      else items.push({ kind: "setting", name, ...typeState(type.fields, found) });
+    }
+    for (const shape of this.#shapes) {
+      const found = schema.tables.get(shape.name);
+      if (found === undefined) items.push({ kind: "table", name: shape.name, state: "missing" });
+      else items.push(...tableItems(shape, found));
+    }
+    const known = schema.tables.has(DESIGN_TABLE) ? await this.#state.read(deadline) : new Map<string, Filled>();
+    for (const contents of this.#contents) {
+      const found = known.get(contents.table);
+      const state = found === undefined ? "missing" : found.whole ? "same" : "building";
+      items.push(...contentsItems(contents, state));
+    }
+    for (const name of known.keys()) {
+      if (this.#contents.some(({ table }) => table === name)) continue;
+      const detail = "a table of an earlier design; nothing reads it";
+      items.push({ kind: "table", name, state: "extra", detail });
+    }
+    return items;
+  }
+
+  async apply(call: ApplyCall): Promise<DesignState> {
+    using deadline = this.#requests.deadline({
+      deadlineAt: this.#requests.clock.now() + APPLY_DEADLINE_MS,
+      ...call,
+    });
+    const schema = await readSchema(this.#requests, deadline);
+    this.#checkReplication(schema);
+    if (call.dryRun === true) return stateOf(await this.#compare(schema, deadline));
+    const created = new Set<string>();
+    for (const { item, query } of await this.#definitions(schema, deadline)) {
+      call.onProgress?.({ step: item, state: "started" });
+      await this.#define(query, deadline);
+      created.add(item);
+      call.onProgress?.({ step: item, state: "done" });
+    }
+    const wrong = (await this.#compare(await readSchema(this.#requests, deadline), deadline)).filter(
+      ({ state }) => state === "differs",
+    );
+    if (wrong.length === 0) await this.#fill(schema, created, call, deadline);
+    if (call.drop === true) await this.#drop(call, deadline);
+    const after = await this.#compare(await readSchema(this.#requests, deadline), deadline);
+    return stateOf(
+      after.map((item) => {
+        const made = created.has(item.kind === "setting" ? item.name : `${item.kind} ${item.name}`);
+        return item.state === "same" && made ? { ...item, state: "created" } : item;
+      }),
+    );
+  }
+
+  /** What must be defined, in an order in which it can be. */
+  async #definitions(schema: FoundSchema, deadline: Deadline): Promise<readonly Definition[]> {
+    const { keyspace, qualify } = this.#requests;
+    const definitions: Definition[] = [];
+    if (schema.replication === undefined) {
+      const replication = this.#settings.replication ?? (await this.#usualReplication(deadline));
+      definitions.push({ item: `keyspace ${keyspace}`, query: createKeyspaceText(keyspace, replication) });
+    }
+    for (const type of this.#plan.types) {
+      const found = schema.types.get(type.name);
+      if (found === undefined) definitions.push({ item: `type ${type.name}`, query: createTypeText(type, qualify) });
+      else {
+        for (const { name, cql } of type.fields.filter((field) => !found.has(field.name))) {
+          const query = `ALTER TYPE ${qualify(type.name)} ADD ${identifier(name)} ${cql}`;
+          definitions.push({ item: `type ${type.name}`, query });
+        }
+      }
+    }
+    for (const shape of this.#shapes) {
+      const found = schema.tables.get(shape.name);
+      if (found === undefined)
+        definitions.push({ item: `table ${shape.name}`, query: createTableText(shape, qualify) });
+      else {
+        for (const { name, cql } of shape.columns.filter((column) => !found.columns.has(column.name))) {
+          const query = `ALTER TABLE ${qualify(shape.name)} ADD ${identifier(name)} ${cql}`;
+          definitions.push({ item: `column ${shape.name}.${name}`, query });
+        }
+      }
+    }
+    return definitions;
+  }
+
+  async #usualReplication(deadline: Deadline): Promise<Replication> {
+    const nodes = await nodesByDatacenter(this.#requests, deadline);
+    return Object.fromEntries(Object.entries(nodes).map(([name, count]) => [name, Math.min(3, count)]));
+  }
+
+  /** One definition at a time, each known to all nodes before the next. */
+  async #define(query: string, deadline: Deadline): Promise<void> {
+    try {
+      await this.#requests.run(query, query.slice(0, query.indexOf(" ")), [], deadline);
+    } catch (error) {
+      // Another apply was faster.
+      if (!(error instanceof KeyfoldError) || !/already exists|conflicts with an existing/i.test(error.message))
+        throw error;
+    }
+    while (!(await isSchemaAgreed(this.#requests, deadline))) {
+      deadline.throwIfOver();
+      await this.#requests.clock.sleep(POLL_MS, deadline.signal);
+    }
+  }
+
+  /** Fills what is not whole; new tables of an entity without records are whole at once. */
+  async #fill(before: FoundSchema, created: Set<string>, call: ApplyCall, deadline: Deadline): Promise<void> {
+    const known = await this.#state.read(deadline);
+    for (const [name, entity] of this.#entities) {
+      const open = this.#contents.filter((one) => one.entity === name && known.get(one.table)?.whole !== true);
+      if (open.length === 0) continue;
+      if (!before.tables.has(entity.codec.home.plan.name) || (await this.#isEmpty(entity, deadline))) {
+        for (const { table } of open) await this.#state.write(table, { whole: true, ranges: [] }, deadline);
+      } else await fillTables(open, known, this.#state, entity, call, deadline);
+      for (const { table } of open) created.add(`contents ${table}`);
+    }
+  }
+
+  async #isEmpty({ codec }: StoredEntity, deadline: Deadline): Promise<boolean> {
+    const { plan, keyColumns } = codec.home;
+    const query = `SELECT ${identifier(keyColumns[0] as string)} FROM ${this.#requests.qualify(plan.name)} LIMIT 1`;
+    const statement = { query, operation: "SELECT", table: plan.name };
+    const { rows } = await this.#requests.read(statement, [], levelCodes[this.#requests.levels.read], deadline);
+    return (rows ?? []).length === 0;
+  }
+
+  /** Drops tables of earlier designs: all that is in them was made of records that lie elsewhere. */
+  async #drop(call: ApplyCall, deadline: Deadline): Promise<void> {
+    const known = await this.#state.read(deadline);
+    for (const name of known.keys()) {
+      if (this.#contents.some(({ table }) => table === name)) continue;
+      call.onProgress?.({ step: `dropping table ${name}`, state: "started" });
+      await this.#define(`DROP TABLE IF EXISTS ${this.#requests.qualify(name)}`, deadline);
+      await this.#define(`DROP TABLE IF EXISTS ${this.#requests.qualify(`${name}_buckets`)}`, deadline);
+      await this.#state.forget(name, deadline);
+      call.onProgress?.({ step: `dropping table ${name}`, state: "done" });
+    }
+  }
+}
+
+function typeState(
+  fields: readonly { readonly name: string; readonly cql: string }[],
+  found: ReadonlyMap<string, string>,
+): Pick<DesignItem, "state" | "detail"> {
+  const missing = fields.filter(({ name }) => !found.has(name));
+  if (missing.length > 0) return { state: "missing", detail: `without ${missing.map(({ name }) => name).join(", ")}` };
+  const other = fields.find(({ name, cql }) => found.get(name) !== plainType(cql));
+  return other === undefined
+    ? { state: "same" }
+    : { state: "differs", detail: `${other.name} is ${found.get(other.name)} and not ${plainType(other.cql)}` };
+}
+
+function tableItems(shape: TableShape, found: FoundTable): DesignItem[] {
+  const facts = { kind: "table", name: shape.name } as const;
+  const key = (columns: readonly { readonly name: string; readonly cql: string }[]): string =>
+    columns.map(({ name, cql }) => `${name} ${plainType(cql)}`).join(", ");
+  const order = (
+    columns: readonly { readonly name: string; readonly order?: string; readonly direction?: string }[],
+  ): string => columns.map(({ name, order: is, direction }) => `${name} ${is ?? direction}`).join(", ");
+  const [planned, there] = [key(shape.partition), key(found.partition)];
+  if (planned !== there)
+    return [{ ...facts, state: "differs", detail: `its partition key is ${there} and not ${planned}` }];
+  const [ordered, orderedThere] = [key(shape.clustering), key(found.clustering)];
+  if (ordered !== orderedThere || order(shape.clustering) !== order(found.clustering)) {
+    const detail = `its clustering key is ${order(found.clustering)} and not ${order(shape.clustering)}`;
+    return [{ ...facts, state: "differs", detail }];
+  }
+  const other = shape.columns.find(({ name, cql }) => {
+    const column = found.columns.get(name);
+    return column !== undefined && column.cql !== plainType(cql);
+  });
+  if (other !== undefined) {
+    const detail = `${other.name} is ${found.columns.get(other.name)?.cql} and not ${plainType(other.cql)}`;
+    return [{ ...facts, state: "differs", detail }];
+  }
+  const missing = shape.columns.filter(({ name }) => !found.columns.has(name));
+  return [
+    { ...facts, state: "same" },
+    ...missing.map(
+      ({ name }): DesignItem => ({ kind: "setting", name: `column ${shape.name}.${name}`, state: "missing" }),
+    ),
+  ];
+}
+
+function contentsItems(contents: Contents, state: "missing" | "same" | "building"): DesignItem[] {
+  const facts = { kind: "contents", name: contents.table, state } as const;
+  // A unique constraint that is not whole would admit what it must refuse: everything waits for it.
+  if (state === "same" || contents.patterns.length === 0) return [facts];
+  return contents.patterns.map((pattern) => ({ ...facts, pattern }));
+}
+
+function stateOf(items: readonly DesignItem[]): DesignState {
+  const ready = items.every(({ state }) => state === "same" || state === "created" || state === "extra");
+  return { ready, items };
+}

@@ -1,0 +1,20 @@
+import type { EntityStore } from "../port/adapter.js";
+import { type EntityOperations, entityStore } from "../port/entity-store.js";
+import { insertMany } from "./insert-many.js";
+import { deleteOne, insertOne, putOne, updateOne } from "./modify.js";
+import { readMany } from "./read-records.js";
+import type { StoredEntity } from "./write.js";
+
+const operations: EntityOperations<StoredEntity> = {
+  getMany: readMany,
+  insert: insertOne,
+  insertMany,
+  put: putOne,
+  update: updateOne,
+  delete: deleteOne,
+};
+
+/** One entity's records. */
+export function cqlEntityStore(entity: StoredEntity): EntityStore {
+  return entityStore(operations, { deadline: (call) => entity.requests.deadline(call), entity: () => entity });
+}

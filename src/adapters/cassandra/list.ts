@@ -1,0 +1,256 @@
+import type { Deadline } from "../../internal/deadline.js";
+import { bucketOf, bucketStart } from "../../model/bucket.js";
+import { BUCKET, identifier } from "../../plan/cassandra/names.js";
+import { selectText } from "../../plan/cassandra/statements.js";
+import type { CqlListPlan } from "../../plan/cassandra/types.js";
+import type { Explanation, PageCall, PageData, PatternStore, RecordData } from "../port/adapter.js";
+import { compareValues, compilePath } from "../port/conditions.js";
+import { isOver } from "./codec.js";
+import { readLevel } from "./levels.js";
+import type { Statement } from "./requests.js";
+import { type Asked, type BoundSelect, compileSelect, limitedRows, type MakeSelect } from "./select.js";
+import type { StoredEntity } from "./write.js";
+
+type Rec = Record<string, unknown>;
+
+/** Buckets that are looked up at once, and that are read at once. */
+const NAMES = 64;
+const MOST_AT_ONCE = 16;
+
+/** A list: of one partition; of shards that are merged; of buckets, one after the other as far as rows are missing. */
+export class ListStore implements PatternStore {
+  readonly #plan: CqlListPlan;
+  readonly #entity: StoredEntity;
+  readonly #first: MakeSelect;
+  readonly #next: readonly MakeSelect[];
+  readonly #position: readonly ((record: RecordData) => unknown)[];
+  readonly #compare: (a: RecordData, b: RecordData) => number;
+  readonly #buckets: BucketNames | undefined;
+  /** Rows that a bucket had of late: how many to ask at once. */
+  #perBucket = Number.POSITIVE_INFINITY;
+
+  constructor(plan: CqlListPlan, entity: StoredEntity) {
+    const { qualify, bigints } = entity.requests;
+    this.#plan = plan;
+    this.#entity = entity;
+    this.#first = compileSelect(plan.request, true, qualify, bigints);
+    this.#next = plan.next.map((select) => compileSelect(select, true, qualify, bigints));
+    this.#position = plan.position.map(({ field }) => compilePath(field));
+    this.#compare = (a, b) => {
+      for (const [at, { type, direction }] of plan.position.entries()) {
+        const read = this.#position[at]!;
+        const order = compareValues(type, read(a), read(b));
+        if (order !== 0) return direction === "asc" ? order : -order;
+      }
+      return 0;
+    };
+    this.#buckets = plan.buckets === undefined ? undefined : new BucketNames(plan, entity);
+  }
+
+  async page(params: RecordData, call: PageCall): Promise<PageData> {
+    using deadline = this.#entity.requests.deadline(call);
+    const { limit } = call;
+    const level = readLevel(call.consistency, this.#entity.requests.levels);
+    const found =
+      this.#buckets === undefined
+        ? await this.#readShards({ params, after: call.after, bucket: undefined }, limit, level, deadline)
+        : await this.#readBuckets(this.#buckets, params, call, level, deadline);
+    const last = found.at(-1);
+    // A short page is the end: every partition was read as far as it goes.
+    const next = found.length < limit || last === undefined ? undefined : this.#position.map((read) => read(last));
+    const now = this.#entity.requests.clock.now();
+    const { expires } = this.#entity.codec;
+    const live = expires === undefined ? found : found.filter((record) => !isOver(record, expires, now));
+    return { rows: this.#filtered(live, params), next };
+  }
+
+  /** What a range beside the order leaves of the rows. */
+  #filtered(rows: readonly Rec[], params: RecordData): readonly Rec[] {
+    const { filter } = this.#plan;
+    if (filter === undefined) return rows;
+    const type = this.#entity.codec.fields[filter.field];
+    if (type === undefined) return rows;
+    const read = compilePath(filter.field);
+    const bound = (name: "from" | "to"): unknown => {
+      const given = params[name];
+      return given === undefined || filter.unit === undefined ? given : bucketStart(filter.unit, given as string);
+    };
+    const [from, to] = [bound("from"), bound("to")];
+    return rows.filter((row) => {
+      const value = read(row);
+      if (value === undefined || value === null) return from === undefined && to === undefined;
+      return (
+        (from === undefined || compareValues(type, value, from) >= 0) &&
+        (to === undefined || compareValues(type, value, to) < 0)
+      );
+    });
+  }
+
+  async #readShards(
+    asked: Omit<Asked, "shard">,
+    limit: number,
+    level: number,
+    deadline: Deadline,
+  ): Promise<readonly Rec[]> {
+    const { shards } = this.#plan;
+    if (shards === 1) return this.#readPartition({ ...asked, shard: 0 }, limit, level, deadline);
+    const parts = await Promise.all(
+      Array.from({ length: shards }, (_, shard) => this.#readPartition({ ...asked, shard }, limit, level, deadline)),
+    );
+    return parts.flat().sort(this.#compare).slice(0, limit);
+  }
+
+  async #readPartition(asked: Asked, limit: number, level: number, deadline: Deadline): Promise<readonly Rec[]> {
+    const { requests, codec } = this.#entity;
+    const found: Rec[] = [];
+    for (const make of asked.after === undefined ? [this.#first] : this.#next) {
+      const rows = await limitedRows(
+        make(asked, limit - found.length),
+        level,
+        limit - found.length,
+        requests,
+        deadline,
+      );
+      for (const row of rows) found.push(codec.record(row));
+      if (found.length >= limit) break;
+    }
+    return found;
+  }
+
+  /** Buckets in the order of the list: a few at once, as many as their neighbours let one expect. */
+  async #readBuckets(
+    buckets: BucketNames,
+    params: RecordData,
+    call: PageCall,
+    level: number,
+    deadline: Deadline,
+  ): Promise<readonly Rec[]> {
+    const found: Rec[] = [];
+    const { unit } = this.#plan.buckets!;
+    const start = call.after === undefined ? undefined : bucketOf(unit, call.after[0] as Date);
+    let read = 0;
+    for await (const names of buckets.from(start, params, level, deadline)) {
+      for (let at = 0; at < names.length; ) {
+        const missing = call.limit - found.length;
+        const wanted = Math.min(MOST_AT_ONCE, Math.max(1, Math.ceil(missing / this.#perBucket)));
+        const wave = names.slice(at, at + wanted);
+        at += wave.length;
+        const parts = await Promise.all(
+          wave.map((bucket) =>
+            // Only in the cursor's own bucket is anything before it.
+            this.#readShards(
+              { params, after: bucket === start ? call.after : undefined, bucket },
+              missing,
+              level,
+              deadline,
+            ),
+          ),
+        );
+        for (const part of parts) found.push(...part);
+        read += wave.length;
+        this.#perBucket = Math.max(1, found.length / read);
+        if (found.length >= call.limit) return found.slice(0, call.limit);
+      }
+    }
+    return found;
+  }
+
+  async explain(params: RecordData, call: PageCall): Promise<Explanation> {
+    const { rows } = await this.page(params, call);
+    const asked: Asked = { params, after: call.after, bucket: undefined, shard: 0 };
+    const bound: readonly BoundSelect[] = (call.after === undefined ? [this.#first] : this.#next).map((make) =>
+      make(asked, call.limit),
+    );
+    return {
+      engine: this.#entity.requests.engine,
+      pattern: this.#plan.pattern,
+      request: bound.map(({ statement, params: values }) => ({ query: statement.query, params: values })),
+      index: this.#plan.table,
+      keysExamined: undefined,
+      documentsExamined: undefined,
+      rows: rows.length,
+      raw: undefined,
+    };
+  }
+}
+
+/** Which buckets a group has, from the table that tells. */
+class BucketNames {
+  readonly #plan: CqlListPlan;
+  readonly #entity: StoredEntity;
+  readonly #make: MakeSelect;
+  readonly #statements = new Map<string, Statement>();
+
+  constructor(plan: CqlListPlan, entity: StoredEntity) {
+    this.#plan = plan;
+    this.#entity = entity;
+    this.#make = compileSelect(plan.buckets!.request, false, entity.requests.qualify, entity.requests.bigints);
+  }
+
+  /** Names in the list's order, from one on, within the call's range. */
+  async *from(
+    start: string | undefined,
+    params: RecordData,
+    level: number,
+    deadline: Deadline,
+  ): AsyncGenerator<readonly string[], void, undefined> {
+    const { unit, direction } = this.#plan.buckets!;
+    const { requests } = this.#entity;
+    const ranged = this.#plan.request.where.some(({ optional }) => optional);
+    const bound = (name: "from" | "to"): string | undefined => {
+      const given = ranged ? params[name] : undefined;
+      if (given === undefined) return undefined;
+      // The bound is a moment of the field, or a bucket of the question's own unit.
+      const moment = given instanceof Date ? given : bucketStart(unitOf(given as string), given as string);
+      return bucketOf(unit, moment);
+    };
+    let [least, greatest] = [bound("from"), bound("to")];
+    if (start !== undefined) {
+      if (direction === "desc") greatest = greatest === undefined || start < greatest ? start : greatest;
+      else least = least === undefined || start > least ? start : least;
+    }
+    let beyond = false;
+    for (;;) {
+      const base = this.#make({ params, after: undefined, bucket: undefined, shard: 0 }, undefined);
+      const conditions: string[] = [];
+      const values: unknown[] = [...base.params];
+      const name = identifier(BUCKET);
+      if (least !== undefined) {
+        conditions.push(`${name} ${beyond && direction === "asc" ? ">" : ">="} ?`);
+        values.push(least);
+      }
+      if (greatest !== undefined) {
+        conditions.push(`${name} ${beyond && direction === "desc" ? "<" : "<="} ?`);
+        values.push(greatest);
+      }
+      const statement = this.#statement(conditions);
+      const rows = await limitedRows({ statement, params: [...values, NAMES] }, level, NAMES, requests, deadline);
+      const names = rows.map((row) => row[BUCKET] as string);
+      if (names.length > 0) yield names;
+      const last = names.at(-1);
+      if (names.length < NAMES || last === undefined) return;
+      beyond = true;
+      if (direction === "desc") greatest = last;
+      else least = last;
+    }
+  }
+
+  #statement(conditions: readonly string[]): Statement {
+    const id = conditions.join("&");
+    let statement = this.#statements.get(id);
+    if (statement === undefined) {
+      const { request } = this.#plan.buckets!;
+      const text = selectText({ ...request, order: [] }, this.#entity.requests.qualify, () => true, false);
+      const order = request.order.map(({ column, direction }) => `${identifier(column)} ${direction.toUpperCase()}`);
+      const query = `${[text, ...conditions].join(" AND ")}${order.length === 0 ? "" : ` ORDER BY ${order.join(", ")}`} LIMIT ?`;
+      statement = { query, operation: "SELECT", table: request.table };
+      this.#statements.set(id, statement);
+    }
+    return statement;
+  }
+}
+
+/** The unit of a bucket's name. */
+function unitOf(name: string): "hour" | "day" | "month" {
+  return name.length === 7 ? "month" : name.length === 10 ? "day" : "hour";
+}
