@@ -3,7 +3,6 @@ import type { Deadline } from "../../internal/deadline.js";
 import { KeyfoldError } from "../../internal/errors.js";
 import type { ConditionalCall, RecordData, WriteCall } from "../port/adapter.js";
 import type { BucketLeases } from "../port/bucket-leases.js";
-import { unknown, type WriteOutcome } from "../port/outcome.js";
 import type { Codec, StoredRow } from "./codec.js";
 import type { HomeStatements } from "./home.js";
 import type { KeyQueue } from "./key-queue.js";
@@ -76,26 +75,6 @@ export function versionOfWrite(stored: StoredRow | undefined, id: string): numbe
     if (one.slice(colon + 1) === id) return Number(one.slice(0, colon));
   }
   return undefined;
-}
-
-/** Reads what became of a write that was sent and not answered. */
-export async function settle(
-  key: RecordData,
-  write: Write,
-  entity: StoredEntity,
-  cause: unknown,
-  otherwise?: (stored: StoredRow | undefined) => WriteOutcome | undefined,
-): Promise<WriteOutcome> {
-  entity.leases.doubt();
-  let stored: StoredRow | undefined;
-  try {
-    stored = await readHome(key, entity, entity.codec.entity.writes === "conditional", write.whole);
-  } catch (thrown) {
-    return unknown("The write was sent, and no read could tell what became of it.", thrown);
-  }
-  const version = versionOfWrite(stored, write.id);
-  if (version !== undefined && stored?.dirty !== true) return { kind: "applied", version };
-  return otherwise?.(stored) ?? unknown("The write was sent and not answered; the record does not show it yet.", cause);
 }
 
 /** Bytes that a record may have: a write holds 16 MiB, with keys and copies. */

@@ -8,7 +8,7 @@ import { checkSize, itemSize } from "../../patterns/dynamodb/item-size.js";
 import { PARTITION, VERSION, WRITES } from "../../plan/dynamodb/names.js";
 import type { Changes, ConditionalCall, RecordData } from "../port/adapter.js";
 import { scaledInteger, scaledText } from "../port/conditions.js";
-import { addTo, MOST_DECIMAL } from "../port/increments.js";
+import { MOST_DECIMAL } from "../port/increments.js";
 import { failed, MAX_RACES, notApplied, raced, unknown, type WriteOutcome } from "../port/outcome.js";
 import type { StoredItem } from "./codec.js";
 import { conditionExpressions, Placeholders } from "./expressions.js";
@@ -17,7 +17,6 @@ import {
   absent,
   type ChangeOf,
   hasVersion,
-  MOST_DECIMAL,
   present,
   putChange,
   remember,

@@ -1,10 +1,9 @@
-import { KeyfoldError } from "../../internal/errors.js";
 import type { Field } from "../../model/field.js";
 import type { AttributeValue, Doc, Item } from "../../patterns/dynamodb/driver.js";
 import { checkSize, itemSize } from "../../patterns/dynamodb/item-size.js";
 import { ENTITY, PARTITION, VERSION, WRITES } from "../../plan/dynamodb/names.js";
 import type { Changes, RecordData } from "../port/adapter.js";
-import { scaledInteger, scaledText } from "../port/conditions.js";
+import { addTo } from "../port/increments.js";
 import type { Derived, StoredItem } from "./codec.js";
 import { Placeholders } from "./expressions.js";
 import { ABSENT, type StoredEntity } from "./write.js";
@@ -144,36 +143,4 @@ export function hasVersion(version: number, to: Placeholders): string {
 export function sameVersion(stored: StoredItem | undefined, to: Placeholders): string {
   if (stored === undefined) return ABSENT;
   return `attribute_exists(${PARTITION}) AND ${hasVersion(stored.version, to)}`;
-}
-
-/** 34 digits: what every engine's decimals hold. */
-export const MOST_DECIMAL = 10n ** 34n - 1n;
-
-/** A field's value with an amount added to it, where keyfold adds. */
-function addTo(field: Field, stored: unknown, amount: unknown, name: string, entity: string): unknown {
-  const beyond = (): KeyfoldError =>
-    new KeyfoldError("OUT_OF_RANGE", `The increment would take ${name} of ${entity} out of its type's range.`);
-  switch (field.kind) {
-    case "int": {
-      const sum = Number(stored ?? 0) + (amount as number);
-      if (!Number.isSafeInteger(sum)) throw beyond();
-      return sum;
-    }
-    case "int64": {
-      const sum = BigInt((stored as bigint | undefined) ?? 0n) + (amount as bigint);
-      if (BigInt.asIntN(64, sum) !== sum) throw beyond();
-      return sum;
-    }
-    case "decimal": {
-      const sum =
-        scaledInteger((stored as string | undefined) ?? "0", field.scale) +
-        scaledInteger(amount as string, field.scale);
-      if (sum > MOST_DECIMAL || sum < -MOST_DECIMAL) throw beyond();
-      return scaledText(sum, field.scale);
-    }
-    case "double":
-      return Number(stored ?? 0) + (amount as number);
-    default:
-      throw new KeyfoldError("INPUT_INVALID", `${name} of ${entity} is no number and cannot be incremented.`);
-  }
 }
