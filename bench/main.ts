@@ -1,9 +1,10 @@
 /**
  * `npm run bench [-- NAME …] [--quick]`: ours beside the peers, in one run, as ratios of medians over interleaved rounds.
- * Names: client, engine, start-up, load (MongoDB), and redis, dynamodb and patterns, of which redis-commands, dynamodb-start-up, patterns-cache and so on are parts. Peers are fetched by `npm run engine` on their first use.
+ * Names: client, engine, start-up, load (MongoDB), and redis, dynamodb, cassandra and patterns, of which redis-commands, dynamodb-start-up, patterns-cache and so on are parts. Peers are fetched by `npm run engine` on their first use.
  */
 import { cpus, totalmem } from "node:os";
 import { parseArgs } from "node:util";
+import { cassandraBench, cassandraParts } from "./cassandra/run.js";
 import { dynamodbBench, dynamodbParts } from "./dynamodb/run.js";
 import { startServer } from "./harness/processes.js";
 import { render } from "./harness/report.js";
@@ -11,7 +12,7 @@ import type { Comparison } from "./harness/rounds.js";
 import { renderStartUp, startUp } from "./harness/start-up.js";
 import { redisBench, redisParts } from "./redis/run.js";
 
-const names = ["client", "engine", "start-up", "load", "redis", "dynamodb", "patterns"];
+const names = ["client", "engine", "start-up", "load", "redis", "dynamodb", "cassandra", "patterns"];
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { quick: { type: "boolean", default: false }, help: { type: "boolean", short: "h", default: false } },
@@ -85,11 +86,14 @@ for (const name of wanted) {
       for (const part of parts) await redisBench(part, values.quick, rounds);
       const others = dynamodbParts.filter((part) => name === "dynamodb" || name === `dynamodb-${part}`);
       for (const part of others) await dynamodbBench(part, values.quick, rounds);
-      if (parts.length + others.length > 0) break;
+      const wide = cassandraParts.filter((part) => name === "cassandra" || name === `cassandra-${part}`);
+      for (const part of wide) await cassandraBench(part, values.quick, rounds);
+      if (parts.length + others.length + wide.length > 0) break;
       const all = [
         ...names,
         ...redisParts.map((part) => `redis-${part}`),
         ...dynamodbParts.map((part) => `dynamodb-${part}`),
+        ...cassandraParts.map((part) => `cassandra-${part}`),
       ];
       console.error(`there is no benchmark "${name}": ${all.join(", ")}`);
       process.exitCode = 2;

@@ -1,12 +1,15 @@
 // npm run test:drivers: official drivers of other languages against the embedded engines, unchanged.
-// Python's drivers and pytest go into a virtual environment in the user's cache folder.
+// Python's drivers, cqlsh and pytest go into a virtual environment in the user's cache folder.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { startEngines } from "../dist/testing/index.js";
 import { cacheDir } from "./real-engines/recipes.mjs";
 
-const packages = ["pymongo==4.15.5", "redis==8.1.0", "boto3==1.43.11", "pytest==8.4.2"];
+const packages = [
+  ...["pymongo==4.15.5", "redis==8.1.0", "boto3==1.43.11", "pytest==8.4.2"],
+  ...["cassandra-driver==3.30.1", "lz4==4.4.5", "python-snappy==0.7.3", "cqlsh==6.2.2"],
+];
 const venv = join(cacheDir, "keyfold-drivers-python");
 const python = join(venv, process.platform === "win32" ? "Scripts/python.exe" : "bin/python");
 
@@ -22,11 +25,12 @@ function run(file, args, env) {
 if (!existsSync(python) && run("python3", ["-m", "venv", venv]) !== 0) process.exit(1);
 if (run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...packages]) !== 0) process.exit(1);
 
-const engines = await startEngines({ mongodb: true, redis: true, dynamodb: true, beside: true });
+const engines = await startEngines({ mongodb: true, redis: true, dynamodb: true, cassandra: true, beside: true });
 const status = run(python, ["-m", "pytest", "-q", "-p", "no:cacheprovider", "test/drivers", ...process.argv.slice(2)], {
   KEYFOLD_MONGODB_URL: engines.mongodb.url,
   KEYFOLD_REDIS_URL: engines.redis.url,
   KEYFOLD_DYNAMODB_URL: engines.dynamodb.url,
+  KEYFOLD_CASSANDRA_URL: engines.cassandra.url,
   PYTHONDONTWRITEBYTECODE: "1",
 });
 const go = runGo();

@@ -26,6 +26,17 @@ const suites = {
   redis70: patternsOn("redis:"),
   "valkey-cluster": patternsOn("redis+cluster:"),
   "redis-sentinel": patternsOn("redis+sentinel:", ["test/patterns/lock-failover.test.ts"]),
+  cassandra: {
+    url: "KEYFOLD_TEST_CASSANDRA_URL",
+    judge: "KEYFOLD_TEST_CASSANDRA_ORACLE_URL",
+    files: ["test/cassandra/agreement"],
+  },
+  // Its tests kill nodes by the ids that lie in the ring's folder.
+  cassandra3: {
+    url: "KEYFOLD_TEST_CASSANDRA_RING_URL",
+    folder: "KEYFOLD_TEST_CASSANDRA_RING_FOLDER",
+    files: ["test/cassandra/quorum"],
+  },
 };
 
 /** The patterns' suites on other servers; the URL's scheme says how clients connect. */
@@ -85,7 +96,13 @@ async function run(name, suite) {
     ["node_modules/vitest/vitest.mjs", "run", "--project", "unit", "--project", "whole", ...suite.files, ...extra],
     {
       stdio: "inherit",
-      env: { ...process.env, [suite.url]: url, [suite.judge]: process.env[suite.judge] ?? url, ...suite.env },
+      env: {
+        ...process.env,
+        [suite.url]: url,
+        ...(suite.judge === undefined ? {} : { [suite.judge]: process.env[suite.judge] ?? url }),
+        ...(suite.folder === undefined || engine === undefined ? {} : { [suite.folder]: engine.data }),
+        ...suite.env,
+      },
     },
   );
   let ended;

@@ -1,4 +1,4 @@
-// One Apache Cassandra node from its published jars: a configuration, and the start line that its own scripts would make.
+// An Apache Cassandra node from its published jars: a configuration, and the start line that its own scripts would make.
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -32,23 +32,27 @@ const opened = [
   "jdk.management/com.sun.management.internal",
 ];
 
-/** Small, and safe under SIGKILL: an acknowledged write is in the commit log. */
-const settings = (port, storagePort) => `cluster_name: keyfold test
+/**
+ * Small, and safe under SIGKILL: an acknowledged write is in the commit log. For benchmarks (KEYFOLD_CASSANDRA_FOR=speed)
+ * the log is synced every so often and the JVM has both compilers, which are Cassandra's and its defaults.
+ */
+const forSpeed = process.env.KEYFOLD_CASSANDRA_FOR === "speed";
+const settings = ({ address, seeds, token, port, storagePort }) => `cluster_name: keyfold test
 num_tokens: 1
-initial_token: '0'
+initial_token: '${token}'
 auto_bootstrap: false
 partitioner: org.apache.cassandra.dht.Murmur3Partitioner
 endpoint_snitch: SimpleSnitch
 seed_provider:
   - class_name: org.apache.cassandra.locator.SimpleSeedProvider
     parameters:
-      - seeds: 127.0.0.1
-listen_address: 127.0.0.1
-rpc_address: 127.0.0.1
+      - seeds: "${seeds.join(",")}"
+listen_address: ${address}
+rpc_address: ${address}
 storage_port: ${storagePort}
 native_transport_port: ${port}
 start_native_transport: true
-commitlog_sync: batch
+${forSpeed ? "commitlog_sync: periodic\ncommitlog_sync_period: 10000ms" : "commitlog_sync: batch"}
 commitlog_segment_size: 16MiB
 commitlog_total_space: 256MiB
 commitlog_disk_access_mode: legacy
@@ -57,15 +61,23 @@ memtable_offheap_space: 64MiB
 file_cache_size: 32MiB
 key_cache_size: 16MiB
 concurrent_compactors: 1
+phi_convict_threshold: 5
 materialized_views_enabled: true
 auto_snapshot: false
 `;
 
-/** The start line of a node over these jars. */
-export async function cassandraCommand(java, lib, data, port, storagePort) {
+/**
+ * The start line of a node over the jars in `lib`, with its data in `data`.
+ *
+ * @param {{ java: string, lib: string, data: string, port: number, storagePort: number, address?: string, seeds?: string[], token?: bigint, heapMb?: number }} node
+ *   `port` and `storagePort` are the same on all nodes of a ring, `address` is not
+ */
+export async function cassandraCommand(node) {
+  const { java, lib, data, port, storagePort, address = "127.0.0.1", token = 0n, heapMb = 512 } = node;
+  const seeds = node.seeds ?? [address];
   const conf = join(data, "conf");
   await mkdir(join(conf, "triggers"), { recursive: true });
-  await writeFile(join(conf, "cassandra.yaml"), settings(port, storagePort));
+  await writeFile(join(conf, "cassandra.yaml"), settings({ address, seeds, token, port, storagePort }));
   await writeFile(
     join(conf, "logback.xml"),
     `<configuration><appender name="file" class="ch.qos.logback.core.FileAppender"><file>${join(data, "system.log")}</file>` +
@@ -79,7 +91,14 @@ export async function cassandraCommand(java, lib, data, port, storagePort) {
     cwd: data,
     args: [
       ...(agent === undefined ? [] : [`-javaagent:${join(lib, agent)}`]),
-      ...["-Xms512m", "-Xmx512m", "-Xss384k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"],
+      ...[
+        `-Xms${heapMb}m`,
+        `-Xmx${heapMb}m`,
+        "-XX:MaxDirectMemorySize=256m",
+        "-Xss384k",
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+      ],
       ...exported.map((name) => `--add-exports=${name}=ALL-UNNAMED`),
       ...opened.map((name) => `--add-opens=${name}=ALL-UNNAMED`),
       "-Djdk.attach.allowAttachSelf=true",
@@ -93,7 +112,8 @@ export async function cassandraCommand(java, lib, data, port, storagePort) {
       "-Dcassandra-foreground=yes",
       "-Dcassandra.superuser_setup_delay_ms=0",
       "-Dcassandra.skip_wait_for_gossip_to_settle=0",
-      "-Dcassandra.ring_delay_ms=1",
+      "-Dcassandra.ring_delay_ms=2000",
+      "-Dcassandra.shutdown_announce_in_ms=0",
       ...["-cp", jars.map((file) => join(lib, file)).join(":")],
       "org.apache.cassandra.service.CassandraDaemon",
     ],

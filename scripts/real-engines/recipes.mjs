@@ -3,12 +3,13 @@
 // engine's licence before you run it anywhere but on loopback for tests of your own.
 import { execFile } from "node:child_process";
 import { access, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createConnection } from "node:net";
+import { createConnection, createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { cassandraCommand } from "./cassandra.mjs";
+import { ringIsReady } from "./cassandra-ring-ready.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const execute = promisify(execFile);
@@ -92,7 +93,7 @@ async function trixieLibraries(dir) {
 
 const trixieLib = (dir) => join(dir, "glibc", "usr", "lib", "x86_64-linux-gnu");
 
-/** @type {Record<string, { summary: string, port: number, url: (port: number) => string, install: (dir: string) => Promise<void>, command: (context: { dir: string, data: string, port: number }) => { file: string, args: string[], cwd?: string, env?: Record<string, string> } | Promise<object> }>} */
+/** @type {Record<string, { summary: string, port: number, url: (port: number) => string, install: (dir: string) => Promise<void>, ready?: (data: string, gone: () => string | undefined) => Promise<void>, command: (context: { dir: string, data: string, port: number }) => { file: string, args: string[], cwd?: string, env?: Record<string, string> } | Promise<object> }>} */
 export const recipes = {
   mongodb: {
     summary: "MongoDB's own engine (a development build of 9.0, SSPL), put on a port",
@@ -131,9 +132,22 @@ export const recipes = {
     port: 9042,
     url: (port) => `cassandra://127.0.0.1:${port}?dc=datacenter1`,
     install: (dir) => maven(dir, ["org.apache.cassandra:cassandra-all:5.0.9"]),
-    // Nodes talk to each other on a port of their own; one node alone still opens it.
-    command: ({ dir, data, port }) =>
-      cassandraCommand(jdk("java"), join(dir, "lib"), data, port, port === 7000 ? 7001 : 7000),
+    command: async ({ dir, data, port }) =>
+      cassandraCommand({ java: jdk("java"), lib: join(dir, "lib"), data, port, storagePort: await freePort() }),
+  },
+  cassandra3: {
+    summary: "Apache Cassandra 5.0, three nodes on 127.0.0.1, .2 and .3 (2 GB of memory)",
+    port: 9042,
+    url: (port) => `cassandra://127.0.0.1,127.0.0.2,127.0.0.3:${port}?dc=datacenter1`,
+    install: async () => void (await install("cassandra")),
+    command: async ({ data, port }) => ({
+      file: process.execPath,
+      args: [
+        ...[join(here, "cassandra-ring.mjs"), jdk("java"), join(cacheDir, "keyfold-cassandra", "lib"), data],
+        ...[String(port), String(await freePort())],
+      ],
+    }),
+    ready: ringIsReady,
   },
   redis: {
     summary: "Redis 8.2 (RSAL, SSPL or AGPL)",
@@ -223,6 +237,18 @@ export async function install(name) {
   await recipes[name].install(dir);
   await writeFile(mark, `${new Date().toISOString()}\n`);
   return { dir, fresh: true };
+}
+
+/** A port that was free a moment ago: any one, or this one. */
+export function freePort(wanted = 0) {
+  return new Promise((done, failed) => {
+    const server = createServer();
+    server.once("error", failed);
+    server.listen(wanted, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => done(port));
+    });
+  });
 }
 
 /** Resolves when something accepts connections on the port; rejects when `gone` does, or after `ms`. */

@@ -1,22 +1,9 @@
 // Starts a real engine as a child process; for real-engine.mjs, test-real.mjs and the benchmarks.
 import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { install, listening, recipes } from "./recipes.mjs";
-
-/** A port that was free a moment ago: any one, or this one. */
-export function freePort(wanted = 0) {
-  return new Promise((done, failed) => {
-    const server = createServer();
-    server.once("error", failed);
-    server.listen(wanted, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => done(port));
-    });
-  });
-}
+import { freePort, install, listening, recipes } from "./recipes.mjs";
 
 /**
  * Installs (once) and starts an engine.
@@ -24,7 +11,7 @@ export function freePort(wanted = 0) {
  * @param {string} name one of `recipes`
  * @param {{ port?: number, data?: string, args?: string[], log?: (line: string) => void }} options `port` 0 or none:
  *   any free one; `data` none: a temporary folder, gone at `stop()`; `args`: after the recipe's own
- * @returns {Promise<{ name: string, url: string, port: number, pid: number, ended: Promise<string>, stop: () => Promise<void> }>}
+ * @returns {Promise<{ name: string, url: string, port: number, pid: number, data: string, ended: Promise<string>, stop: () => Promise<void> }>}
  */
 export async function startRealEngine(name, { port = 0, data, args: more = [], log = () => {} } = {}) {
   const recipe = recipes[name];
@@ -65,10 +52,10 @@ export async function startRealEngine(name, { port = 0, data, args: more = [], l
     if (data === undefined) await rm(folder, { recursive: true, force: true });
   };
   try {
-    await listening(chosenPort, 120_000, () => reason);
+    await (recipe.ready?.(folder, () => reason) ?? listening(chosenPort, 120_000, () => reason));
   } catch (error) {
     await stop();
     throw error;
   }
-  return { name, url: recipe.url(chosenPort), port: chosenPort, pid: child.pid, ended, stop };
+  return { name, url: recipe.url(chosenPort), port: chosenPort, pid: child.pid, data: folder, ended, stop };
 }

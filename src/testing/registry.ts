@@ -16,6 +16,3 @@ export type EngineName = keyof typeof engineStarters;
 
 /** All of them, in the order in which they are started and shown. */
 export const engineNames = Object.keys(engineStarters) as readonly EngineName[];
-
-/** Those that are started where nobody names any. */
-export const startedUnasked: readonly EngineName[] = ["mongodb", "redis", "dynamodb"];

@@ -7,7 +7,7 @@ import { startBeside } from "./beside.js";
 import { socketChannel } from "./channels.js";
 import { serveControl } from "./control.js";
 import type { EngineStart } from "./host.js";
-import { type EngineName, startedUnasked } from "./registry.js";
+import { type EngineName, engineNames } from "./registry.js";
 
 /** Which engines a whole test run shares. Default: all there are. */
 export type SharedEnginesOptions = { readonly [E in EngineName]?: boolean | EngineStart };
@@ -25,7 +25,7 @@ export interface SharedEngines {
  * controls; says where both are in `process.env`, which the workers inherit.
  */
 export async function startShared(options: SharedEnginesOptions | undefined): Promise<SharedEngines> {
-  const wanted = options ?? Object.fromEntries(startedUnasked.map((name) => [name, true]));
+  const wanted = options ?? Object.fromEntries(engineNames.map((name) => [name, true]));
   const { control, close } = await startBeside(wanted);
   const folder = await mkdtemp(join(tmpdir(), "keyfold-")); // 0700: only this user reaches the socket
   const address = process.platform === "win32" ? `\\\\.\\pipe\\${folder.split("\\").at(-1)}` : join(folder, "control");

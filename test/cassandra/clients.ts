@@ -25,14 +25,29 @@ export async function clientOf(port: number, ...hosts: readonly string[]): Promi
   return client;
 }
 
-/** The code of the error that a request ends with; drivers wrap it where no host is left. */
-export async function codeOf(work: Promise<unknown>): Promise<number | undefined> {
+/** What a server says when it fails; which fields are there depends on the code. */
+export interface Failure {
+  readonly code: number;
+  readonly message: string;
+  readonly consistencies?: number;
+  readonly required?: number;
+  readonly alive?: number;
+}
+
+/** The server's error that a request ends with, which the driver wraps where no host is left; undefined without one. */
+export async function failureOf(work: Promise<unknown>): Promise<Failure | undefined> {
   try {
     await work;
     return undefined;
   } catch (error) {
-    const { code, innerErrors } = error as { code?: number; innerErrors?: Record<string, { code?: number }> };
-    if (typeof code === "number") return code;
-    return Object.values(innerErrors ?? {}).find((each) => typeof each.code === "number")?.code;
+    const { innerErrors = {} } = error as { innerErrors?: Record<string, unknown> };
+    return [error, ...Object.values(innerErrors)].find(
+      (each): each is Failure => typeof (each as Partial<Failure>).code === "number",
+    );
   }
+}
+
+/** The code of the error that a request ends with. */
+export async function codeOf(work: Promise<unknown>): Promise<number | undefined> {
+  return (await failureOf(work))?.code;
 }

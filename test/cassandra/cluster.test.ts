@@ -96,6 +96,21 @@ describe("three nodes in one process", () => {
       expect(performance.now() - from).toBeGreaterThan(90);
     });
 
+    it("tell drivers when a node goes and comes back", async () => {
+      const { cassandra } = cluster.engines;
+      const { hosts, port } = contacts(cassandra.url);
+      // It asks the first node alone, so what it knows of the others it has been told.
+      const [client] = cluster.clients;
+      const told = (event: "hostDown" | "hostUp") =>
+        new Promise<string>((resolve) => client!.once(event, (host: { address: string }) => resolve(host.address)));
+      const down = told("hostDown");
+      await cassandra.node(3).stop();
+      expect(await down).toBe(`${hosts[2]}:${port}`);
+      const up = told("hostUp");
+      await cassandra.node(3).start();
+      expect(await up).toBe(`${hosts[2]}:${port}`);
+    });
+
     it("let one of many conditional writes win", async () => {
       const wins = await Promise.all(
         Array.from({ length: 30 }, async (_, at) => {

@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import { type EngineName, engineNames, startedUnasked } from "../../testing/registry.js";
+import { type EngineName, engineNames } from "../../testing/registry.js";
 import type { DevOptions } from "../dev/dev.js";
 import { factsOf } from "../engines.js";
 import { type Outcome, UsageError } from "../errors.js";
@@ -14,10 +14,7 @@ export function devCommand(outcome: Outcome): Command {
     )
     .argument("[command...]", "after --: a command and its arguments")
     .usage("[options] [-- COMMAND...]")
-    .option(
-      "--only <engines>",
-      `start these, separated by commas: ${engineNames.join(", ")} (default: ${startedUnasked.join(", ")})`,
-    )
+    .option("--only <engines>", `start these, separated by commas: ${engineNames.join(", ")} (default: all of them)`)
     .option("--any-port", "take any free port, in place of the usual ones (the default with -- COMMAND)")
     .option("--host <address>", "listen on this address; any other than loopback needs --auth", "127.0.0.1")
     .option("--auth <user:password>", "ask clients for these credentials")
@@ -73,7 +70,7 @@ function devOptions(words: readonly string[], options: Record<string, unknown>, 
   }
   const only = options["only"] as string | undefined;
   const engines =
-    only === undefined ? startedUnasked : [...new Set(only.split(",").map((name) => checkedEngine(name.trim())))];
+    only === undefined ? engineNames : [...new Set(only.split(",").map((name) => checkedEngine(name.trim())))];
   const auth = options["auth"] as string | undefined;
   const colon = auth?.indexOf(":") ?? -1;
   if (auth !== undefined && (colon < 1 || colon === auth.length - 1)) {

@@ -195,22 +195,15 @@ function modify(
     if (plan !== undefined) checkBatchSize(changes, plan, options.warnings);
     const isCounter = bindings[0]!.modification.isCounter;
     // Deletions of counters are no increments.
-    const done =
-      isCounter && changes.every((change) => change.deletions === undefined && !deletes(change))
-        ? cluster.writeCounters(node, changes, options.consistency)
-        : cluster.write(
-            node,
-            changes,
-            options.consistency,
-            plan === undefined
-              ? "SIMPLE"
-              : plan.type === "logged"
-                ? "BATCH"
-                : plan.type === "counter"
-                  ? "COUNTER"
-                  : "UNLOGGED_BATCH",
-          );
-    return done instanceof Promise ? done.then(() => voidResult) : voidResult;
+    const isIncrement = (change: PartitionChange): boolean =>
+      isCounter && change.deletions === undefined && !deletes(change);
+    const increments = changes.filter(isIncrement);
+    const others = changes.filter((change) => !isIncrement(change));
+    const waits = [
+      increments.length > 0 && cluster.writeCounters(node, increments, options.consistency),
+      others.length > 0 && cluster.write(node, others, options.consistency, writeTypeOf(plan)),
+    ].filter((done) => done instanceof Promise);
+    return waits.length > 0 ? Promise.all(waits).then(() => voidResult) : voidResult;
   };
   if (!bindings.some(({ modification }) => modification.reads)) return send(changesWith(() => undefined));
   // Lists are read before they are written.
@@ -231,6 +224,12 @@ function modify(
   });
   const run = (): Result | Promise<Result> => send(changesWith(readRow(readers)));
   return waits.length === 0 ? run() : Promise.all(waits).then(run);
+}
+
+/** What an error of a write calls it. */
+function writeTypeOf(plan: PreparedBatch | undefined): string {
+  if (plan === undefined) return "SIMPLE";
+  return { logged: "BATCH", counter: "COUNTER", unlogged: "UNLOGGED_BATCH" }[plan.type];
 }
 
 function deletes(change: PartitionChange): boolean {

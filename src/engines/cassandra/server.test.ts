@@ -109,6 +109,19 @@ it("puts versions together by Cassandra's rules", async () => {
   expect(await read()).toBeUndefined();
 });
 
+it("counts and deletes counters in one batch", async () => {
+  await client.execute("CREATE TABLE shop.visits (page text, day int, n counter, PRIMARY KEY (page, day))");
+  await client.execute("UPDATE shop.visits SET n = n + 5 WHERE page = 'a' AND day = 1");
+  await client.execute(
+    `BEGIN COUNTER BATCH
+       UPDATE shop.visits SET n = n + 2 WHERE page = 'a' AND day = 2;
+       DELETE FROM shop.visits WHERE page = 'a' AND day = 1;
+     APPLY BATCH`,
+  );
+  const { rows } = await client.execute("SELECT day, n, - n AS less FROM shop.visits WHERE page = 'a'");
+  expect(rows.map((row) => [row["day"], Number(row["n"]), Number(row["less"])])).toEqual([[2, 2, -2]]);
+});
+
 it("shows every partition of a table, whatever its token", async () => {
   await client.execute("CREATE TABLE shop.many (k int PRIMARY KEY)");
   const insertMany = "INSERT INTO shop.many (k) VALUES (?)";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { compressionNames, compressorOf } from "./compression.js";
+import { compressionNames, compressorOf, lastMatch } from "./compression.js";
 
 it.each(compressionNames)("%s gives back what it took", (name) => {
   const compressor = compressorOf(name)!;
@@ -11,6 +11,17 @@ it.each(compressionNames)("%s gives back what it took", (name) => {
     Buffer.from("short text, a little longer than one run"),
   ])
     expect(compressor.decompress(compressor.compress(body)).equals(body)).toBe(true);
+});
+
+it("lz4 ends its blocks as other decoders demand", () => {
+  const lz4 = compressorOf("lz4")!;
+  for (let length = 13; length < 400; length++)
+    for (const period of [2, 7, 30]) {
+      const body = Buffer.from(Array.from({ length }, (_, at) => (at % period) * 31 + (at % 97 === 0 ? at : 0)));
+      const block = lz4.compress(body).subarray(4);
+      expect(lastMatch(block).at).toBeLessThanOrEqual(length - 12);
+      expect(lz4.decompress(lz4.compress(body)).equals(body)).toBe(true);
+    }
 });
 
 it("refuses bodies that are broken or too large", () => {

@@ -31,8 +31,12 @@ function lz4(): Compressor {
       table.fill(0);
       const size = library.compressBlock(body, out.subarray(4), 0, body.length, table);
       // What does not shrink is one run of literals.
-      if (size > 0) return out.subarray(0, 4 + size);
-      return Buffer.concat([out.subarray(0, 4), literals(body)]);
+      if (size === 0) return Buffer.concat([out.subarray(0, 4), literals(body)]);
+      const block = out.subarray(4, 4 + size);
+      const last = lastMatch(block);
+      if (last.at <= body.length - matchesEndBefore) return out.subarray(0, 4 + size);
+      // The library lets a match begin later than decoders allow.
+      return Buffer.concat([out.subarray(0, 4 + last.sequence), literals(body.subarray(last.literals))]);
     },
     decompress(body) {
       if (body.length < 4) throw protocolError("Truncated compressed body");
@@ -44,6 +48,39 @@ function lz4(): Compressor {
       return out;
     },
   };
+}
+
+/** The last match of a block begins at least so many bytes before its end (lz4_Block_format.md, "End of block conditions"). */
+const matchesEndBefore = 12;
+
+/** Where the last match of a block begins in the body, and its sequence in the block and in the body. */
+export function lastMatch(block: Uint8Array): { at: number; sequence: number; literals: number } {
+  let from = 0;
+  let to = 0;
+  const last = { at: 0, sequence: 0, literals: 0 };
+  /** A length that goes on in bytes of 255. */
+  const more = (length: number): number => {
+    if (length < 15) return length;
+    let sum = length;
+    let byte: number;
+    do {
+      byte = block[from++]!;
+      sum += byte;
+    } while (byte === 255);
+    return sum;
+  };
+  for (;;) {
+    const sequence = from;
+    const literalsAt = to;
+    const token = block[from++]!;
+    const count = more(token >> 4);
+    from += count;
+    to += count;
+    if (from >= block.length) return last;
+    Object.assign(last, { at: to, sequence, literals: literalsAt });
+    from += 2;
+    to += more(token & 15) + 4;
+  }
 }
 
 /** A block of LZ4 that holds bytes as they are. */

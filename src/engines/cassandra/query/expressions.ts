@@ -78,7 +78,7 @@ export interface Gathered {
 export function columnValue(column: Column, context: RowContext): Value {
   switch (column.kind) {
     case "partition_key":
-      return context.partitionKey[column.position]!;
+      return context.partitionKey[column.position] ?? null;
     case "clustering":
       return context.hasRow ? context.row.clustering(column.position) : null;
     case "static":

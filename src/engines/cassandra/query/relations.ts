@@ -33,8 +33,6 @@ export type Restriction =
       readonly kind: "in";
       readonly columns: readonly Column[];
       readonly items: (run: Run) => Value[][];
-      /** How many values are written out; undefined for a marker. */
-      readonly count: number | undefined;
       readonly isMulti: boolean;
     }
   | {
@@ -236,11 +234,18 @@ export function restrictionOf(
     case "=":
       return { kind: "eq", columns: [column], values: single(table, column, value, prepare), isMulti: false };
     case "IN":
+      // Of one value it is an equality.
+      if (value.kind === "tuple" && value.items.length === 1)
+        return {
+          kind: "eq",
+          columns: [column],
+          values: single(table, column, value.items[0]!, prepare),
+          isMulti: false,
+        };
       return {
         kind: "in",
         columns: [column],
         items: inItems(table, column, value, prepare),
-        count: value.kind === "tuple" ? value.items.length : undefined,
         isMulti: false,
       };
     case "IS NOT":
@@ -296,12 +301,13 @@ function multiRestriction(
     columns.push(column);
   }
   const { operator, value } = relation;
+  if (operator === "IN" && value.kind === "tuple" && value.items.length === 1)
+    return { kind: "eq", columns, values: tuple(table, columns, value.items[0]!, prepare), isMulti: true };
   if (operator === "IN")
     return {
       kind: "in",
       columns,
       items: tuples(table, columns, value, prepare),
-      count: value.kind === "tuple" ? value.items.length : undefined,
       isMulti: true,
     };
   if (operator === "=") return { kind: "eq", columns, values: tuple(table, columns, value, prepare), isMulti: true };
@@ -402,8 +408,6 @@ export function indexSupports(index: Index, restriction: Restriction): boolean {
   switch (restriction.kind) {
     case "eq":
       return of === "simple" || of === "full";
-    case "in":
-      return restriction.count === 1 && (of === "simple" || of === "full");
     case "slice":
       return isSai && of === "simple" && !isLiteral(restriction.columns[0]!.type);
     case "contains":

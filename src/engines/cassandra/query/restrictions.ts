@@ -128,7 +128,7 @@ export class Restrictions {
       if (isRanged) isKeyRange = true;
       if (given.length === 0) {
         isKeyRange = true;
-        usesIndex = hasIndex;
+        usesIndex = hasIndex && !isRanged;
       }
       const incomplete = given.length > 0 && unrestricted.length > 0;
       const inexact = given.some((each) => each!.kind !== "eq" && each!.kind !== "in");
@@ -144,6 +144,8 @@ export class Restrictions {
       if (isKeyRange) filtered.push(...(given as Restriction[]));
     }
 
+    if (kind === "select" && options.selectsOnlyStatics && clustering.length > 0)
+      throw invalid("Cannot restrict clustering columns when selecting only static columns");
     // Clustering columns.
     let bounding = 0;
     let covered = 0;
@@ -170,6 +172,8 @@ export class Restrictions {
       }
     }
     if (isKeyRange && clusteringIndexed) usesIndex = true;
+    // The rows of a range are looked at for these too; Cassandra only counts them where it filters by them.
+    const uncounted = isKeyRange && !usesIndex && !clusteringFilters ? clustering.length : 0;
     if (clusteringFilters || (isKeyRange && clustering.length > 0)) filtered.push(...clustering);
     else if (usesIndex) filtered.push(...clustering);
     if (nonKey.length > 0) {
@@ -181,7 +185,7 @@ export class Restrictions {
       throw invalid("Select on indexed columns and with IN clause for the PRIMARY KEY are not supported");
     if (kind === "select" && !options.allowFiltering && (isKeyRange || usesIndex)) {
       const isSaiOnly = indexes.some((index) => index.isSai) && filtered.every((each) => indexed(each));
-      const count = filtered.length;
+      const count = filtered.length - uncounted;
       const multipleContains = nonKey.some(
         (each) => each.kind === "contains" && each.values.length + each.keys.length + each.entries.length > 1,
       );
@@ -190,7 +194,7 @@ export class Restrictions {
         (count > 1 ||
           (count === 0 && clustering.length > 0) ||
           (count !== 0 && multipleContains) ||
-          (count === 1 && !indexed(filtered[0]!)))
+          (count === 1 && !indexed(filtered.at(-1)!)))
       )
         throw invalid(filteringMessage);
     }
@@ -298,14 +302,6 @@ export class Restrictions {
   isFixed(column: Column): boolean {
     if (column.kind === "partition_key") return this.#partition[column.position]?.kind === "eq";
     return this.clustering.some((each) => each.kind === "eq" && each.columns.includes(column));
-  }
-
-  /** Whether a column has one value whatever the run: ORDER BY may leave it out. */
-  isSingle(column: Column): boolean {
-    return (
-      this.isFixed(column) ||
-      this.clustering.some((each) => each.kind === "in" && each.count === 1 && each.columns.includes(column))
-    );
   }
 
   /** Where the tree is to be read for a range of partitions. */

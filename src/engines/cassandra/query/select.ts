@@ -192,6 +192,8 @@ export class PreparedSelect {
       if (column.kind === "clustering") clusteringUsed = true;
       expressions.push(expression);
     });
+    if (statement.groupBy.length > 0 && keys[next]?.kind === "partition_key")
+      throw invalid("Group by is not supported on only a part of the partition key");
     if (statement.groupBy.length > 0 && clusteringUsed && this.#distinct)
       throw invalid("Grouping on clustering columns is not allowed for SELECT DISTINCT queries");
     return expressions;
@@ -202,7 +204,6 @@ export class PreparedSelect {
     if (statement.orderBy.length === 0) return { reversed: false, columns: [] };
     if (statement.orderBy.some((each) => each.ann !== undefined))
       throw invalid("ANN ordering is not supported by the embedded engine");
-    if (statement.distinct) throw invalid("ORDER BY queries are not supported with SELECT DISTINCT");
     if (restrictions.usesIndex) throw invalid("ORDER BY with 2ndary indexes is not supported.");
     if (restrictions.isKeyRange)
       throw invalid("ORDER BY is only supported when the partition key is restricted by an EQ or an IN.");
@@ -218,13 +219,18 @@ export class PreparedSelect {
         );
       while (position !== column.position) {
         const skipped = table.clustering[position];
-        if (skipped === undefined || position > column.position || !restrictions.isSingle(skipped))
+        if (skipped === undefined || position > column.position || !restrictions.isFixed(skipped))
           throw invalid(
             "Order by currently only supports the ordering of columns following their declared order in the PRIMARY KEY",
           );
         position++;
       }
       position++;
+      // What is sorted afterwards has to be read.
+      if (statement.distinct && restrictions.hasKeyIn)
+        throw invalid(
+          `SELECT DISTINCT queries must only request partition key columns and/or static columns (not ${name})`,
+        );
       const turns = descending !== column.descending;
       if (reversed !== undefined && reversed !== turns) throw invalid("Unsupported order by relation");
       reversed = turns;
@@ -259,8 +265,8 @@ export class PreparedSelect {
   execute(reader: Reader, run: Run, page: PageOptions, prefixes: readonly string[] | undefined): RowsResult {
     const limit = limitValue(this.#limit, "LIMIT", run);
     const perPartition = this.#distinct ? 1 : limitValue(this.#perPartition, "PER PARTITION LIMIT", run);
-    const sorts = prefixes !== undefined && prefixes.length > 1 && this.#orderColumns.length > 0;
-    if (sorts && page.size > 0 && this.restrictions.hasKeyIn)
+    const sorts = this.restrictions.hasKeyIn && this.#orderColumns.length > 0;
+    if (sorts && page.size > 0)
       throw invalid(
         "Cannot page queries with both ORDER BY and a IN restriction on the partition key; you must either remove the ORDER BY or the IN and sort client side, or disable paging for this query",
       );
@@ -672,12 +678,8 @@ class Scan {
     context.row.clear();
     context.statics.clear();
     context.aggregates = this.#plan.aggregates.map((each) => each.start().result());
-    const empty = Buffer.alloc(0);
-    context.partitionKey = context.table.partitionKey.map(() => empty);
-    for (const { expression } of this.#plan.selected) {
-      const isKey = expression.column?.kind === "partition_key";
-      output.value(isKey ? null : expression.evaluate(context));
-    }
+    context.partitionKey = [];
+    for (const { expression } of this.#plan.selected) output.value(expression.evaluate(context));
     this.#count = 1;
   }
 }

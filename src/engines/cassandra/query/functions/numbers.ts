@@ -224,8 +224,7 @@ export function arithmeticFunction(
 export function negateFunction(type: CqlType): ScalarFunction | undefined {
   if (!isNumeric(type)) return undefined;
   const { name } = type;
-  const result = name === "counter" ? native("bigint") : type;
-  return strict("_negate", [type], result, ([a]) => {
+  return strict("_negate", [type], type, ([a]) => {
     if (name === "float") return floatValue(-a!.readFloatBE(0));
     if (name === "double") return doubleValue(-a!.readDoubleBE(0));
     if (name === "varint") return writeVarint(-readVarint(a!));
@@ -332,7 +331,7 @@ export function foldNumbers(type: CqlType, values: readonly Buffer[], what: "sum
 
 /** abs, exp, log, log10, round. */
 export function mathFunction(name: string, type: CqlType): ScalarFunction | undefined {
-  if (!isNumeric(type) || type.name === "counter") return undefined;
+  if (!isNumeric(type)) return undefined;
   const isFloating = type.name === "float" || type.name === "double";
   return strict(name, [type], type, ([bytes]) => {
     if (name === "abs" || name === "round") {

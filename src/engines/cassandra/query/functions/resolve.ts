@@ -44,7 +44,7 @@ type CallTerm = Extract<Term, { kind: "call" }>;
 
 function extremeFunction(name: "min" | "max", type: CqlType): AggregateFunction {
   const sign = name === "min" ? -1 : 1;
-  const result = type.isCounter ? native("bigint") : type.freeze();
+  const result = type.freeze();
   return aggregateOf(name, [type], result, () => {
     let best: Buffer | null = null;
     return {

@@ -19,8 +19,10 @@ import { convertNumber, foldNumbers, isNumeric } from "./numbers.js";
 const t = native;
 const dayMs = 86_400_000n;
 
+/** The day of a moment. As in Cassandra, seconds are rounded down and then days towards 1970-01-01. */
 function dateBytes(millis: bigint): Buffer {
-  const days = millis >= 0n ? millis / dayMs : (millis - dayMs + 1n) / dayMs;
+  const seconds = millis >= 0n ? millis / 1000n : (millis - 999n) / 1000n;
+  const days = seconds / (dayMs / 1000n);
   const bytes = Buffer.allocUnsafe(4);
   bytes.writeUInt32BE(Number(days) + 0x80000000);
   return bytes;
@@ -219,18 +221,14 @@ export function collectionFunction(name: string, type: CqlType): ScalarFunction 
       return make(t("int"), (value) => value.subarray(0, 4));
     case "collection_min":
     case "collection_max": {
-      const minMaxType = type instanceof MapType ? type.keys : element;
+      if (type instanceof MapType) return undefined;
       const sign = name === "collection_min" ? -1 : 1;
-      return make(minMaxType, (value) => {
-        const items =
-          type instanceof MapType
-            ? (readParts(value, 2) as Buffer[]).filter((_, at) => at % 2 === 0)
-            : elementsOf(type, value);
-        return items.reduce<Buffer | null>(
-          (best, each) => (best === null || minMaxType.compare(each, best) * sign > 0 ? each : best),
+      return make(element, (value) =>
+        elementsOf(type, value).reduce<Buffer | null>(
+          (best, each) => (best === null || element.compare(each, best) * sign > 0 ? each : best),
           null,
-        );
-      });
+        ),
+      );
     }
     case "collection_sum":
     case "collection_avg": {
