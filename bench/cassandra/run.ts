@@ -110,7 +110,7 @@ async function requests(quick: boolean, rounds: RoundsOptions, show: (comparison
           name: contender.server.name,
           run: async (round) => {
             const frames = Array.from({ length: count }, () => frame(contender));
-            let took = new Float64Array(0);
+            let took: Float64Array = new Float64Array(0);
             const sample = await timed(
               count,
               async () => {

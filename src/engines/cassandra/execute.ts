@@ -6,7 +6,7 @@ import type { Node } from "./cluster/node.js";
 import type { Reader } from "./cluster/reader.js";
 import { type Row, timestampOf } from "./data/cells.js";
 import { above, clusteringKey, partitionPrefix, splitKey } from "./data/keys.js";
-import type { PartitionChange } from "./data/replica.js";
+import type { PartitionChange, Replica } from "./data/replica.js";
 import { decodeRow, RowView } from "./data/row.js";
 import { type CqlError, invalid } from "./errors.js";
 import { checkBatch, type Prepared, type PreparedBatch } from "./prepare.js";
@@ -409,6 +409,12 @@ function other(
     }
     default: {
       const waits: Promise<void>[] = [];
+      const everywhere = (change: (replica: Replica) => void): void => {
+        for (const { replica } of cluster.nodes) {
+          const done = replica.store.write(() => change(replica));
+          if (done instanceof Promise) waits.push(done);
+        }
+      };
       const context: SchemaContext = {
         catalog,
         keyspace: options.keyspace,
@@ -416,12 +422,9 @@ function other(
         warnings: options.warnings,
         newId: engine.timeUuid,
         timestamp: BigInt(engine.nextTimestamp()),
-        dropCells: (table, column, until) => {
-          for (const { replica } of cluster.nodes) {
-            const done = replica.store.write(() => replica.dropCells(table, column, until));
-            if (done instanceof Promise) waits.push(done);
-          }
-        },
+        dropCells: (table, column, until) => everywhere((replica) => replica.dropCells(table, column, until)),
+        buildIndex: (table, index) => everywhere((replica) => replica.buildIndex(table, index)),
+        dropIndexData: (index) => everywhere((replica) => replica.store.dropTree(index.tree)),
         dropData: (table) => {
           const done = dropData(cluster, table);
           if (done instanceof Promise) waits.push(done);

@@ -165,7 +165,7 @@ export async function startCassandra(options: CassandraOptions = {}): Promise<Ru
         });
         built.set(key, catalog.changes);
       }
-      return new LocalReader(system.tree(table));
+      return new LocalReader(system, table);
     };
     const tell = (kind: string, except: Node | undefined, write: (to: Output) => void): void => {
       for (const session of state.sessions) if (session.node !== except) session.tell(kind, write);

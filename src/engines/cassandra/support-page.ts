@@ -26,7 +26,7 @@ export function supportPage(): string {
       "- **Dropped columns.** DROP takes the cells away at once. A later write to a column that was added again, with a timestamp of its own from before the drop, is kept; Cassandra hides it.",
       "- **Clusters.** With `nodes: 3` (`--cassandra-nodes 3`) one process listens on 127.0.0.1, .2 and .3. Each node has a store of its own; coordinators honour replication and consistency levels, keep hints, mend what reads find to differ, and answer with the real Unavailable, ReadTimeout and WriteTimeout errors. A conditional write reads and writes a majority; there is no interrupted Paxos round to finish.",
       "- **Counters** are kept as one part for each replica that led an increment.",
-      "- **Indexes** give the rows that Cassandra gives; a query by index looks at the partitions that it names, or at the whole table.",
+      "- **Indexes** are trees of their own on every node, kept with the rows: a query reads the entries of its value or range, then the rows. In a data folder they take up to 256 bytes of the room that keys of rows have.",
       "- **Logged batches** are put on all replicas in one step of the process: there is no half of one to replay.",
       "- **Limits**: statements and frames of 16 MiB, batches over several partitions of 50 KiB (warned of from 5 KiB), partition and clustering values of 65,535 bytes.",
     ].join("\n"),

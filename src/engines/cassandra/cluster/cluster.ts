@@ -80,7 +80,7 @@ export class Cluster {
     if (nodes.length === 1) {
       if (required > 1) throw unavailable(level, required, 1);
       const [only] = nodes;
-      if (only!.isPrompt) return new LocalReader(only!.replica.tree(table));
+      if (only!.isPrompt) return new LocalReader(only!.replica, table);
     }
     let wait = 0;
     let stuck: { received: number } | undefined;
@@ -102,8 +102,7 @@ export class Cluster {
       const name = replicas.map((replica) => nodes.findIndex((node) => node.replica === replica)).join();
       let reader = readers.get(name);
       if (reader === undefined) {
-        reader =
-          replicas.length === 1 ? new LocalReader(replicas[0]!.tree(table)) : new MergedReader(table, replicas, now);
+        reader = replicas.length === 1 ? new LocalReader(replicas[0]!, table) : new MergedReader(table, replicas, now);
         readers.set(name, reader);
       }
       return reader;
@@ -233,7 +232,11 @@ export class Cluster {
         from.hints.delete(index);
         const { replica } = to;
         const done = replica.store.write(() => {
-          for (const { change, at } of list) replica.apply(change, at);
+          // The table may have got columns and indexes meanwhile.
+          for (const { change, at } of list) {
+            const table = this.#keyspaceOf(change.table.keyspace)?.tables.get(change.table.name);
+            if (table?.facts.tree === change.table.facts.tree) replica.apply({ ...change, table }, at);
+          }
         });
         if (done instanceof Promise) waits.push(done);
       }
@@ -331,7 +334,7 @@ export class Cluster {
       const { replica } = only!;
       // One unit: the row cannot change between the look and the write.
       return replica.store.write(() => {
-        const { changes, result } = decide(new LocalReader(replica.tree(table)));
+        const { changes, result } = decide(new LocalReader(replica, table));
         for (const change of changes) replica.apply(change, now);
         return result;
       });

@@ -2,10 +2,10 @@
 import type { Cursor } from "../../storage/store.js";
 import { isNoDeletion, mergeDeletions } from "../data/deletions.js";
 import { kind, prefixLength } from "../data/keys.js";
-import { mergeRowBytes, type PartitionChange, type Replica } from "../data/replica.js";
+import { type IndexRange, mergeRowBytes, type PartitionChange, type Replica } from "../data/replica.js";
 import { clusteringOf, decodeRow } from "../data/row.js";
-import type { Table } from "../schema/table.js";
-import type { Reader } from "./reader.js";
+import type { Index, Table } from "../schema/table.js";
+import { type Reader, unionOf } from "./reader.js";
 
 interface Repair {
   readonly replica: Replica;
@@ -126,6 +126,14 @@ export class MergedReader implements Reader {
   #walk(range: { from: string; to: string; reverse: boolean }): Cursor {
     const cursors = this.#replicas.map((replica) => replica.tree(this.#table).scan(range));
     return new MergedCursor(cursors, range.reverse, (key, values) => this.#merge(key, values));
+  }
+
+  find(index: Index, range: IndexRange, start: string, most: number): string[] {
+    return unionOf(
+      this.#replicas.map((replica) => replica.find(index, range, start, most)),
+      range,
+      most,
+    );
   }
 
   finish(): void | Promise<void> {

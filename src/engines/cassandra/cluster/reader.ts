@@ -1,5 +1,7 @@
 import type { Cursor, Tree } from "../../storage/store.js";
-import { kind } from "../data/keys.js";
+import { endOfRing, kind } from "../data/keys.js";
+import type { IndexRange, Replica } from "../data/replica.js";
+import type { Index, Table } from "../schema/table.js";
 
 /** How a query reads a table, from one replica or from several that are put together. */
 export interface Reader {
@@ -9,16 +11,30 @@ export interface Reader {
   rows(prefix: string, from: string, to: string, reverse: boolean): Cursor;
   /** All entries with keys in [from, to). */
   scan(from: string, to: string): Cursor;
+  /** Keys of rows that an index has in a range, from `start` on: the first `most` of them, or all; see Replica.find. */
+  find(index: Index, range: IndexRange, start: string, most: number): string[];
   /** Called when the query is done; mends what it found to differ. */
   finish?(): void | Promise<void>;
 }
 
+/** What several have found, in the order of the keys. */
+export function unionOf(found: readonly (readonly string[])[], { part }: IndexRange, most: number): string[] {
+  const keys = [...new Set(found.flat())].sort();
+  return part === undefined ? keys : keys.slice(0, most);
+}
+
 /** Reads one replica. */
 export class LocalReader implements Reader {
+  readonly #replica: Replica;
   readonly #tree: Tree;
 
-  constructor(tree: Tree) {
-    this.#tree = tree;
+  constructor(replica: Replica, table: Table) {
+    this.#replica = replica;
+    this.#tree = replica.tree(table);
+  }
+
+  find(index: Index, range: IndexRange, start: string, most: number): string[] {
+    return this.#replica.find(index, range, start, most);
   }
 
   get(prefix: string, clustering: string | undefined): Buffer | undefined {
@@ -87,6 +103,15 @@ export class RingReader implements Reader {
         }
       },
     };
+  }
+
+  find(index: Index, range: IndexRange, start: string, most: number): string[] {
+    const readers = new Set(this.#segments("", endOfRing).map((segment) => this.#of(segment.from)));
+    return unionOf(
+      [...readers].map((reader) => reader.find(index, range, start, most)),
+      range,
+      most,
+    );
   }
 
   finish(): void | Promise<void> {

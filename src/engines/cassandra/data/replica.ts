@@ -1,6 +1,6 @@
 /** One copy of the data: a store of its own, and how changes of partitions are put into it. */
 import type { Cursor, Store, Tree } from "../../storage/store.js";
-import type { Table } from "../schema/table.js";
+import type { Index, Table } from "../schema/table.js";
 import type { Value } from "../types/type.js";
 import { emptyRow, isEmptyRow, laterCell, mergeRows, purge, type Row, shadow, timestampOf } from "./cells.js";
 import { mergeCounters } from "./counters.js";
@@ -14,6 +14,7 @@ import {
   noDeletions,
   purgeDeletions,
 } from "./deletions.js";
+import { indexKeys } from "./index-entries.js";
 import { above, kind, prefixLength } from "./keys.js";
 import { decodeRow, encodeRow } from "./row.js";
 
@@ -33,6 +34,13 @@ export interface PartitionChange {
   readonly deletions?: Deletions;
   readonly staticRow?: Row;
   readonly rows: readonly RowChange[];
+}
+
+/** A part of an index; `part` where all its entries are of that one value. */
+export interface IndexRange {
+  readonly from: string;
+  readonly to: string;
+  readonly part: string | undefined;
 }
 
 const noClustering: readonly Value[] = [];
@@ -72,6 +80,7 @@ export class Replica {
   /** Only inside a write of the store. */
   truncate(table: Table): void {
     this.store.dropTree(table.facts.tree);
+    for (const { tree } of table.facts.indexes) this.store.dropTree(tree);
     this.#tables.delete(table.facts.tree);
   }
 
@@ -124,11 +133,51 @@ export class Replica {
       if (data.hasEnding) purge(merged, now - table.gcGraceSeconds);
     } else if (row.deletion !== undefined) shadow(merged, row.deletion);
     if (!data.hasEnding && mayEnd(row)) data.hasEnding = true;
-    if (isEmptyRow(merged)) {
-      if (before !== undefined) tree.delete(key);
-      return;
+    this.#store(table, tree, key, before, isEmptyRow(merged) ? undefined : encodeRow(clustering, merged));
+  }
+
+  /** Keeps a row in place of what was there, or removes it; its indexes follow. */
+  #store(table: Table, tree: Tree, key: string, before: Buffer | undefined, after: Buffer | undefined): void {
+    for (const index of table.facts.indexes) {
+      const old = indexKeys(index, table, key, before);
+      const now = indexKeys(index, table, key, after);
+      if (old.size === 0 && now.size === 0) continue;
+      const entries = this.store.tree(index.tree);
+      for (const each of old) if (!now.has(each)) entries.delete(each);
+      for (const each of now) if (!old.has(each)) entries.put(each, Buffer.from(key, "latin1"));
     }
-    tree.put(key, encodeRow(clustering, merged));
+    if (after !== undefined) tree.put(key, after);
+    else if (before !== undefined) tree.delete(key);
+  }
+
+  /** Fills an index from the rows that are there; only inside a write of the store. */
+  buildIndex(table: Table, index: Index): void {
+    const entries = this.store.tree(index.tree);
+    const cursor = this.tree(table).scan();
+    while (cursor.next()) {
+      const { key } = cursor;
+      for (const each of indexKeys(index, table, key, cursor.value)) entries.put(each, Buffer.from(key, "latin1"));
+    }
+  }
+
+  /**
+   * Keys of rows whose entries in an index lie in [from, to), from `start` on and in their order: the first `most` of
+   * them where all entries have one value, else all.
+   */
+  find(index: Index, { from, to, part }: IndexRange, start: string, most: number): string[] {
+    const entries = this.store.tree(index.tree);
+    const keys: string[] = [];
+    if (part !== undefined) {
+      const cursor = entries.scan({ from: part + start, to });
+      while (keys.length < most && cursor.next()) keys.push(cursor.key.slice(part.length));
+      return keys;
+    }
+    const cursor = entries.scan({ from, to });
+    while (cursor.next()) {
+      const key = cursor.value.latin1Slice(0, cursor.value.length);
+      if (key >= start) keys.push(key);
+    }
+    return [...new Set(keys)].sort();
   }
 
   /** Keeps the deletions, and takes out what they cover. */
@@ -154,11 +203,9 @@ export class Replica {
         changed.push({ key, row, bytes: value });
       }
       for (const { key, row, bytes } of changed) {
-        if (isEmptyRow(row)) tree.delete(key);
-        else {
-          const isStatic = key[prefix.length] === kind.staticRow;
-          tree.put(key, encodeRow(isStatic ? noClustering : clusteringValues(bytes, count), row));
-        }
+        const isStatic = key[prefix.length] === kind.staticRow;
+        const clustering = isStatic ? noClustering : clusteringValues(bytes, count);
+        this.#store(table, tree, key, bytes, isEmptyRow(row) ? undefined : encodeRow(clustering, row));
       }
     };
     if (added.partition !== undefined) cover(tree.scan({ from: prefix + kind.staticRow, to: prefix + above }));
@@ -191,8 +238,8 @@ export class Replica {
     }
     for (const { key, bytes, row } of changed) {
       const isStatic = key[prefixLength(key)] === kind.staticRow;
-      if (isEmptyRow(row)) tree.delete(key);
-      else tree.put(key, encodeRow(isStatic ? noClustering : clusteringValues(bytes, table.clustering.length), row));
+      const clustering = isStatic ? noClustering : clusteringValues(bytes, table.clustering.length);
+      this.#store(table, tree, key, bytes, isEmptyRow(row) ? undefined : encodeRow(clustering, row));
     }
   }
 
@@ -206,7 +253,7 @@ export class Replica {
     const before = now - table.gcGraceSeconds;
     const count = table.clustering.length;
     const cursor = data.tree.scan(from === undefined ? {} : { from });
-    const changes: { key: string; value: Buffer | undefined }[] = [];
+    const gone: { key: string; value: Buffer }[] = [];
     let last: string | undefined;
     for (let seen = 0; seen < most; seen++) {
       if (!cursor.next()) {
@@ -218,15 +265,15 @@ export class Replica {
       const at = prefixLength(key);
       if (key[at] === kind.deletions) {
         const kept = purgeDeletions(decodeDeletions(value), before);
-        if (isNoDeletion(kept)) changes.push({ key, value: undefined });
+        if (isNoDeletion(kept)) gone.push({ key, value });
         continue;
       }
       const clusteringCount = key[at] === kind.staticRow ? 0 : count;
       const row = decodeRow(value, clusteringCount);
       purge(row, before);
-      if (isEmptyRow(row)) changes.push({ key, value: undefined });
+      if (isEmptyRow(row)) gone.push({ key, value });
     }
-    for (const { key, value } of changes) if (value === undefined) data.tree.delete(key);
+    for (const { key, value } of gone) this.#store(table, data.tree, key, value, undefined);
     return last;
   }
 }

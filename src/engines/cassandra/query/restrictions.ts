@@ -5,6 +5,7 @@ import { invalid } from "../errors.js";
 import type { Column, Table } from "../schema/table.js";
 import { type CqlType, keyPart, MapType, readParts, type Value } from "../types/type.js";
 import { columnValue, type RowContext } from "./expressions.js";
+import { type IndexUse, indexFor } from "./index-scan.js";
 import {
   indexSupports,
   mergeRestrictions,
@@ -348,6 +349,11 @@ export class Restrictions {
       } else return undefined;
     }
     return combinations;
+  }
+
+  /** The index that a range of partitions is read by, where there is one that can. */
+  indexUse(run: Run): IndexUse | undefined {
+    return this.usesIndex ? indexFor(this.table, this.filtered, run) : undefined;
   }
 
   #checkIndexed(run: Run): void {

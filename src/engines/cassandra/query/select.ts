@@ -1,5 +1,6 @@
 /** SELECT: names and types first, once; then rows, again and again. */
 
+import type { Cursor } from "../../storage/store.js";
 import type { Reader } from "../cluster/reader.js";
 import type { Selector, SelectStatement, Term } from "../cql/ast.js";
 import { above, kind, partitionKeyOf, partitionPrefix, prefixLength, splitKey } from "../data/keys.js";
@@ -17,6 +18,7 @@ import {
   type RowContext,
 } from "./expressions.js";
 import type { Accumulator } from "./functions/function.js";
+import { IndexCursor } from "./index-scan.js";
 import { readPagingState, writePagingState } from "./paging.js";
 import { type Filter, Restrictions, type Slice } from "./restrictions.js";
 import type { ColumnSpec, RowsResult } from "./result.js";
@@ -512,7 +514,10 @@ class Scan {
         if (this.#perPartition >= 0) this.#inPartition = this.#perPartition - this.#resume.remainingInPartition;
       }
     }
-    let cursor = this.#reader.scan(start, to);
+    const use = this.#select.restrictions.indexUse(this.#run);
+    const scan = (lower: string): Cursor =>
+      use === undefined ? this.#reader.scan(lower, to) : new IndexCursor(this.#reader, use, lower, to);
+    let cursor = scan(start);
     const leave = (): boolean => {
       if (prefix === "" || seen || !returnsStatics || !context.statics.exists) return true;
       return this.#staticsOnly(prefix);
@@ -539,7 +544,7 @@ class Scan {
       if (this.#filter !== undefined && !this.#filter(context)) continue;
       if (this.#perPartition >= 0 && this.#inPartition >= this.#perPartition && !this.#plan.isAggregate) {
         seen = true;
-        cursor = this.#reader.scan(prefix + above, to);
+        cursor = scan(prefix + above);
         continue;
       }
       seen = true;

@@ -158,7 +158,7 @@ export class Catalog {
         isVirtual: false,
       });
       this.#keyspaces.get(each.keyspace)?.tables.set(each.name, table);
-      this.#nextTree = Math.max(this.#nextTree, each.tree + 1);
+      this.#nextTree = Math.max(this.#nextTree, each.tree + 1, ...each.indexes.map(({ tree }) => tree + 1));
     }
     this.#renew();
   }

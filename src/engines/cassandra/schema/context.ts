@@ -2,7 +2,7 @@ import type { TableName } from "../cql/ast.js";
 import { invalid, unauthorized } from "../errors.js";
 import type { Catalog } from "./catalog.js";
 import { systemNames } from "./system-schema.js";
-import type { Table } from "./table.js";
+import type { Index, Table } from "./table.js";
 
 /** What a change of the schema works with. */
 export interface SchemaContext {
@@ -15,6 +15,9 @@ export interface SchemaContext {
   readonly timestamp: bigint;
   /** Drops the rows of a table. */
   readonly dropData: (table: Table) => void;
+  /** Fills an index from the rows that are there. */
+  readonly buildIndex: (table: Table, index: Index) => void;
+  readonly dropIndexData: (index: Index) => void;
   /** Drops the cells of a column that were written up to this time, in microseconds. */
   readonly dropCells: (table: Table, column: number, until: bigint) => void;
 }

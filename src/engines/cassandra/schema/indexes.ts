@@ -135,7 +135,9 @@ export function createIndex(
     of,
     options: withTarget,
     isSai,
+    tree: catalog.newTree(),
   };
+  context.buildIndex(table, index);
   return catalog.putTable(table.with({ indexes: [...table.facts.indexes, index] }));
 }
 
@@ -163,5 +165,6 @@ export function dropIndex(
     throw invalid(`Index '${keyspace}.${statement.index.name}' doesn't exist`);
   }
   const indexes = table.facts.indexes.filter((index) => index.name !== statement.index.name);
+  for (const index of table.facts.indexes) if (!indexes.includes(index)) context.dropIndexData(index);
   return context.catalog.putTable(table.with({ indexes }));
 }

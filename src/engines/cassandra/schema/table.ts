@@ -22,6 +22,8 @@ export interface Index {
   readonly of: "simple" | "keys" | "values" | "entries" | "full";
   readonly options: ReadonlyMap<string, string>;
   readonly isSai: boolean;
+  /** The number of its tree in every replica's store. */
+  readonly tree: number;
 }
 
 export interface DroppedColumn {
