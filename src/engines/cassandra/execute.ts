@@ -1,4 +1,5 @@
 /** Runs what was prepared, on a node that coordinates it. */
+
 import type { Cluster } from "./cluster/cluster.js";
 import { dataCenter } from "./cluster/cluster.js";
 import { checkReadLevel, checkWriteLevel, consistency } from "./cluster/consistency.js";
@@ -10,11 +11,11 @@ import type { PartitionChange, Replica } from "./data/replica.js";
 import { decodeRow, RowView } from "./data/row.js";
 import { type CqlError, invalid } from "./errors.js";
 import { checkBatch, type Prepared, type PreparedBatch } from "./prepare.js";
-import { columnValue, type RowContext } from "./query/expressions.js";
+import { columnValue, type RowContext } from "./query/column-values.js";
 import type { ConditionalRow, PreparedModification, ReadRow } from "./query/modify.js";
 import { type ColumnSpec, type Result, rowsOf, voidResult } from "./query/result.js";
 import { type Bound, type Run, unset } from "./query/run.js";
-import type { PageOptions } from "./query/select.js";
+import type { PageOptions } from "./query/scan.js";
 import type { Catalog } from "./schema/catalog.js";
 import { changeSchema } from "./schema/changes.js";
 import { forbidSystem, keyspaceOf, type SchemaContext } from "./schema/context.js";

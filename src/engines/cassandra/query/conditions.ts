@@ -1,4 +1,5 @@
 /** IF of lightweight transactions. */
+
 import type { Condition } from "../cql/ast.js";
 import { invalid } from "../errors.js";
 import type { Column, Table } from "../schema/table.js";
@@ -14,7 +15,7 @@ import {
   UserType,
   type Value,
 } from "../types/type.js";
-import { columnValue, type RowContext } from "./expressions.js";
+import { columnValue, type RowContext } from "./column-values.js";
 import { type Bound, type Run, unset } from "./run.js";
 import { type BoundTerm, marker, type Preparing, prepareTerm, type Receiver } from "./terms.js";
 

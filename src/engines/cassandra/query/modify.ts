@@ -1,4 +1,5 @@
 /** INSERT, UPDATE, DELETE: names and types first; then changes of partitions. */
+
 import type { Modification, Relation, Term } from "../cql/ast.js";
 import { emptyRow, isParts, never, type Row, type Timestamp, timestampOf } from "../data/cells.js";
 import { above, clusteringKey, longestKey, partitionPrefix } from "../data/keys.js";
@@ -6,8 +7,9 @@ import type { PartitionChange, RowChange } from "../data/replica.js";
 import { invalid } from "../errors.js";
 import type { Column, Table } from "../schema/table.js";
 import { native, SetType, type Value } from "../types/type.js";
+import type { WriteContext } from "./cell-changes.js";
 import { type PreparedCondition, prepareCondition } from "./conditions.js";
-import { assignment, deletion, type Operation, setColumn, type WriteContext } from "./operations.js";
+import { assignment, deletion, type Operation, setColumn } from "./operations.js";
 import { Restrictions } from "./restrictions.js";
 import { type Run, unset } from "./run.js";
 import { type BoundTerm, type Preparing, prepareTerm } from "./terms.js";

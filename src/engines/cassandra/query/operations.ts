@@ -1,35 +1,27 @@
 /** What UPDATE, INSERT and DELETE do to columns. */
+
 import type { Assignment, Deletion } from "../cql/ast.js";
-import type { Cell, Deletion as CellDeletion, Parts, Row, Timestamp } from "../data/cells.js";
-import { isParts, laterCell, never } from "../data/cells.js";
+import type { Row } from "../data/cells.js";
+import { isParts, never } from "../data/cells.js";
 import { invalid } from "../errors.js";
 import type { Column, Table } from "../schema/table.js";
+import { type CqlType, ListType, MapType, native, quoted, readParts, SetType, UserType } from "../types/type.js";
 import {
-  type CqlType,
-  ListType,
-  MapType,
-  native,
-  quoted,
-  readFields,
-  readParts,
-  SetType,
-  UserType,
-} from "../types/type.js";
-import { sortedCells } from "./expressions.js";
-import { type Run, unset } from "./run.js";
+  before,
+  currentCells,
+  deleteParts,
+  fieldPath,
+  liveCell,
+  partsOf,
+  path,
+  putCell,
+  putPart,
+  putParts,
+  tombstone,
+  type WriteContext,
+} from "./cell-changes.js";
+import { unset } from "./run.js";
 import { type BoundTerm, type Preparing, prepareTerm, type Receiver, termText } from "./terms.js";
-
-/** What a write gives its cells. */
-export interface WriteContext {
-  readonly run: Run;
-  readonly timestamp: Timestamp;
-  /** Seconds; 0 for none. */
-  readonly ttl: number;
-  /** The row as it is, for operations that must read it. */
-  readonly current: Row | undefined;
-  /** Positions for elements that are put before all others of a list. */
-  readonly before: () => Buffer;
-}
 
 /** A change of one column. */
 export interface Operation {
@@ -39,76 +31,8 @@ export interface Operation {
   readonly apply: (row: Row, context: WriteContext) => void;
 }
 
-function liveCell(context: WriteContext, value: Buffer): Cell {
-  const { timestamp, ttl, run } = context;
-  return { timestamp, ttl, deletedAt: ttl === 0 ? never : run.now + ttl, value };
-}
-
-function tombstone(context: WriteContext): Cell {
-  return { timestamp: context.timestamp, ttl: 0, deletedAt: context.run.now, value: null };
-}
-
-function before(timestamp: Timestamp): Timestamp {
-  if (typeof timestamp === "number") return timestamp - 1;
-  const less = timestamp - 1n;
-  return less >= BigInt(Number.MIN_SAFE_INTEGER) && less <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(less) : less;
-}
-
-/** The parts of a column in a row that is being made. */
-function partsOf(row: Row, column: Column): Parts {
-  const found = row.cells.get(column.id);
-  if (found !== undefined && isParts(found)) return found;
-  const made: Parts = { deletion: undefined, cells: new Map() };
-  row.cells.set(column.id, made);
-  return made;
-}
-
-/** Of two changes of one cell in a statement the later one by the rules counts: they have one timestamp. */
-function putPart(cells: Map<string, Cell>, at: string, cell: Cell): void {
-  const earlier = cells.get(at);
-  cells.set(at, earlier === undefined ? cell : laterCell(earlier, cell));
-}
-
-function putCell(row: Row, id: number, cell: Cell): void {
-  const earlier = row.cells.get(id);
-  row.cells.set(id, earlier === undefined || isParts(earlier) ? cell : laterCell(earlier, cell));
-}
-
-function deleteParts(row: Row, column: Column, context: WriteContext, timestamp: Timestamp): void {
-  const deletion: CellDeletion = { timestamp, deletedAt: context.run.now };
-  const { cells } = partsOf(row, column);
-  row.cells.set(column.id, { deletion, cells });
-}
-
 function receiverOf(table: Table, column: Column, name = column.name, type: CqlType = column.type): Receiver {
   return { keyspace: table.keyspace, table: table.name, name, type };
-}
-
-function fieldPath(at: number): string {
-  return String.fromCharCode(at >> 8, at & 0xff);
-}
-
-const empty = Buffer.alloc(0);
-function path(value: Buffer): string {
-  return value.latin1Slice(0, value.length);
-}
-
-/** Puts the parts of a whole collection into a row. */
-function putParts(column: Column, value: Buffer, row: Row, context: WriteContext): void {
-  const { type } = column;
-  const { cells } = partsOf(row, column);
-  if (type instanceof ListType) {
-    for (const item of readParts(value, 1)) cells.set(context.run.timeUuid().latin1Slice(), liveCell(context, item!));
-  } else if (type instanceof SetType) {
-    for (const item of readParts(value, 1)) putPart(cells, path(item!), liveCell(context, empty));
-  } else if (type instanceof MapType) {
-    const parts = readParts(value, 2) as Buffer[];
-    for (let at = 0; at < parts.length; at += 2) putPart(cells, path(parts[at]!), liveCell(context, parts[at + 1]!));
-  } else if (type instanceof UserType) {
-    readFields(value, type.fields.types.length).forEach((field, at) => {
-      putPart(cells, fieldPath(at), field === null ? tombstone(context) : liveCell(context, field));
-    });
-  }
 }
 
 /** `column = value` */
@@ -157,13 +81,6 @@ function counterDelta(column: Column, term: BoundTerm, sign: bigint): Operation 
       row.cells.set(column.id, { timestamp: context.timestamp, ttl: 0, deletedAt: never, value: bytes });
     },
   };
-}
-
-/** The live cells of a column in the row that was read. */
-function currentCells(column: Column, context: WriteContext) {
-  const cell = context.current?.cells.get(column.id);
-  if (cell === undefined || !isParts(cell)) return [];
-  return sortedCells(column.type, cell.cells, context.run.now);
 }
 
 function assignmentText(assignment: Assignment): string {

@@ -1,39 +1,28 @@
 /** What a WHERE asks: partitions, rows within them, and what is left to be looked at row by row. */
+
 import type { Where } from "../cql/ast.js";
-import { above, clusteringPart, composeKey, earlier, endOfRing, later, longestKey, tokenPrefix } from "../data/keys.js";
+import { above, composeKey, endOfRing, longestKey, tokenPrefix } from "../data/keys.js";
 import { invalid } from "../errors.js";
 import type { Column, Table } from "../schema/table.js";
-import { type CqlType, keyPart, MapType, readParts, type Value } from "../types/type.js";
-import { columnValue, type RowContext } from "./expressions.js";
+import type { Value } from "../types/type.js";
+import { type Filter, filterOf } from "./filters.js";
 import { type IndexUse, indexFor } from "./index-scan.js";
 import {
   indexSupports,
   mergeRestrictions,
   type Restriction,
   restrictionOf,
-  type Side,
   type TokenRestriction,
   tokenRestriction,
 } from "./relations.js";
 import { type Run, unset } from "./run.js";
+import { everything, type Slice, slicesOf } from "./slices.js";
 import type { BoundTerm, Preparing } from "./terms.js";
-
-/** Clustering keys in [from, to). */
-export interface Slice {
-  readonly from: string;
-  readonly to: string;
-}
-
-/** Everything. */
-export const everything: Slice = { from: "", to: above };
 
 export type StatementKind = "select" | "update" | "delete";
 
 export const filteringMessage =
   "Cannot execute this query as it might involve data filtering and thus may have unpredictable performance. If you want to execute this query despite the performance unpredictability, use ALLOW FILTERING";
-
-/** Whether a row answers what the clustering does not. */
-export type Filter = (context: RowContext) => boolean;
 
 interface Options {
   readonly kind: StatementKind;
@@ -393,167 +382,4 @@ function addClustering(list: Restriction[], added: Restriction): void {
     return;
   }
   list[at] = mergeRestrictions(list[at]!, added);
-}
-
-/** Slices of the rows that these restrictions leave. */
-export function slicesOf(table: Table, restrictions: readonly Restriction[], run: Run): Slice[] {
-  const columns = table.clustering;
-  let prefixes = [""];
-  let position = 0;
-  for (const restriction of restrictions) {
-    if (restriction.kind === "eq") {
-      const part = tupleKey(columns, position, restriction.values(run));
-      prefixes = prefixes.map((prefix) => prefix + part);
-    } else if (restriction.kind === "in") {
-      const parts = restriction.items(run).map((values) => tupleKey(columns, position, values));
-      const each = [...new Set(parts)].sort();
-      prefixes = prefixes.flatMap((prefix) => each.map((part) => prefix + part));
-    } else if (restriction.kind === "slice") {
-      const ranges = sliceRanges(columns, restriction.lower, restriction.upper, run);
-      return prefixes.flatMap((prefix) =>
-        ranges.map(({ from, to }) => ({ from: prefix + from, to: to === above ? prefix + above : prefix + to })),
-      );
-    }
-    position += restriction.columns.length;
-  }
-  if (position === columns.length && table.compact !== "dense")
-    // The keys are whole: one row each.
-    return prefixes.map((prefix) => ({ from: prefix, to: `${prefix}\x00` }));
-  return prefixes.map((prefix) => ({ from: prefix, to: prefix + above }));
-}
-
-function tupleKey(columns: readonly Column[], position: number, values: readonly Value[]): string {
-  let text = "";
-  values.forEach((value, at) => {
-    text += clusteringPart(columns[position + at]!, value);
-  });
-  return text;
-}
-
-/** Ranges of keys for bounds over one or several columns, which may go up and down. */
-function sliceRanges(_columns: readonly Column[], lower: Side | undefined, upper: Side | undefined, run: Run): Slice[] {
-  const low = lower === undefined ? [everything] : halfRanges(lower, true, run);
-  const high = upper === undefined ? [everything] : halfRanges(upper, false, run);
-  const out: Slice[] = [];
-  for (const a of low)
-    for (const b of high) {
-      const from = later(a.from, b.from);
-      const to = earlier(a.to, b.to);
-      if (from < to) out.push({ from, to });
-    }
-  return out.sort((a, b) => (a.from < b.from ? -1 : 1));
-}
-
-/** (a, b) > (1, 2) is a > 1, or a = 1 and b > 2: one range for each column, the last one with the equals sign. */
-function halfRanges({ columns, values, inclusive }: Side, isLower: boolean, run: Run): Slice[] {
-  const given = values(run);
-  const ranges: Slice[] = [];
-  let prefix = "";
-  given.forEach((value, at) => {
-    const column = columns[at]!;
-    const part = clusteringPart(column, value);
-    const withEqual = inclusive && at === given.length - 1;
-    // Upwards in keys, unless the column runs down.
-    const greater = isLower !== column.descending;
-    if (greater) ranges.push({ from: prefix + part + (withEqual ? "" : above), to: prefix + above });
-    else ranges.push({ from: prefix, to: prefix + part + (withEqual ? above : "") });
-    prefix += part;
-  });
-  return ranges;
-}
-
-function equal(type: CqlType, a: Buffer, b: Buffer): boolean {
-  return a.equals(b) || type.compare(a, b) === 0;
-}
-
-/** A restriction as a test of a row. */
-function filterOf(restriction: Restriction, run: Run): Filter {
-  const { columns } = restriction;
-  switch (restriction.kind) {
-    case "eq": {
-      const wanted = restriction.values(run);
-      return (context) =>
-        columns.every((column, at) => {
-          const value = columnValue(column, context);
-          return value !== null && equal(column.type, value, wanted[at]!);
-        });
-    }
-    case "in": {
-      const wanted = new Set(
-        restriction.items(run).map((values) => values.map((value, at) => keyPart(columns[at]!.type, value)).join("\0")),
-      );
-      return (context) => {
-        let text = "";
-        for (let at = 0; at < columns.length; at++) {
-          const value = columnValue(columns[at]!, context);
-          if (value === null) return false;
-          text += (at === 0 ? "" : "\0") + keyPart(columns[at]!.type, value);
-        }
-        return wanted.has(text);
-      };
-    }
-    case "slice": {
-      const lower = restriction.lower === undefined ? undefined : sideTest(restriction.lower, true, run);
-      const upper = restriction.upper === undefined ? undefined : sideTest(restriction.upper, false, run);
-      return (context) => (lower === undefined || lower(context)) && (upper === undefined || upper(context));
-    }
-    case "contains":
-      return containsFilter(restriction, run);
-    case "not null":
-      return (context) => columnValue(columns[0]!, context) !== null;
-    default: {
-      const never: never = restriction;
-      throw new Error(`not a restriction: ${String(never)}`);
-    }
-  }
-}
-
-function sideTest({ columns, values, inclusive }: Side, isLower: boolean, run: Run): Filter {
-  const wanted = values(run);
-  return (context) => {
-    for (let at = 0; at < wanted.length; at++) {
-      const column = columns[at]!;
-      const value = columnValue(column, context);
-      if (value === null) return false;
-      // An empty value is none, where one compares.
-      if (value.length === 0 && column.kind === "regular" && !["text", "ascii", "blob"].includes(column.type.name))
-        return false;
-      const order = column.type.compare(value, wanted[at]!);
-      if (order !== 0) return order > 0 === isLower;
-    }
-    return inclusive;
-  };
-}
-
-function containsFilter(restriction: Extract<Restriction, { kind: "contains" }>, run: Run): Filter {
-  const [column] = restriction.columns;
-  const { type } = column;
-  const value = (term: BoundTerm, what = "value"): Buffer => {
-    const bound = term.evaluate(run);
-    if (bound === null) throw invalid(`Unsupported null ${what} for column ${column.name}`);
-    if (bound === unset) throw invalid(`Unsupported unset ${what} for column ${column.name}`);
-    return bound;
-  };
-  const values = restriction.values.map((term) => value(term));
-  const keys = restriction.keys.map((term) => value(term));
-  const entries = restriction.entries.map(([key, item]) => [value(key, "map key"), value(item, "map value")] as const);
-  return (context) => {
-    const whole = columnValue(column, context);
-    if (whole === null) return false;
-    if (type instanceof MapType) {
-      const parts = readParts(whole, 2) as Buffer[];
-      const has = (test: (key: Buffer, item: Buffer) => boolean): boolean => {
-        for (let at = 0; at < parts.length; at += 2) if (test(parts[at]!, parts[at + 1]!)) return true;
-        return false;
-      };
-      return (
-        values.every((wanted) => has((_, item) => equal(type.values, item, wanted))) &&
-        keys.every((wanted) => has((key) => equal(type.keys, key, wanted))) &&
-        entries.every(([k, v]) => has((key, item) => equal(type.keys, key, k) && equal(type.values, item, v)))
-      );
-    }
-    const { element } = type as unknown as { element: CqlType };
-    const parts = readParts(whole, 1) as Buffer[];
-    return values.every((wanted) => parts.some((part) => equal(element, part, wanted)));
-  };
 }

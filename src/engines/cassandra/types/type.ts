@@ -146,7 +146,8 @@ export function writeParts(values: readonly Value[], perEntry: number): Buffer {
   return writeFields(values, values.length / perEntry);
 }
 
-export class ListType extends CqlType {
+/** A list or a set: elements of one type, one after the other. */
+abstract class SequenceType extends CqlType {
   readonly element: CqlType;
   readonly frozen: boolean;
 
@@ -156,12 +157,15 @@ export class ListType extends CqlType {
     this.frozen = frozen;
   }
 
+  abstract readonly cqlName: "list" | "set";
+
   get name(): string {
-    return this.frozen ? `frozen<list<${this.element.name}>>` : `list<${this.element.name}>`;
+    const name = `${this.cqlName}<${this.element.name}>`;
+    return this.frozen ? `frozen<${name}>` : name;
   }
 
   get javaName(): string {
-    const name = `${marshal}.ListType(${this.element.javaName})`;
+    const name = `${marshal}.${this.cqlName === "list" ? "ListType" : "SetType"}(${this.element.javaName})`;
     return this.frozen ? `${marshal}.FrozenType(${name})` : name;
   }
 
@@ -180,10 +184,6 @@ export class ListType extends CqlType {
     let text = "";
     for (const part of readParts(bytes, 1)) text += keyPart(this.element, part);
     return text + endOfParts;
-  }
-
-  override freeze(): CqlType {
-    return this.frozen ? this : new ListType(this.element, true);
   }
 
   override userTypes(): UserType[] {
@@ -195,52 +195,19 @@ export class ListType extends CqlType {
   }
 }
 
-export class SetType extends CqlType {
-  readonly element: CqlType;
-  readonly frozen: boolean;
+export class ListType extends SequenceType {
+  readonly cqlName = "list";
 
-  constructor(element: CqlType, frozen: boolean) {
-    super();
-    this.element = element;
-    this.frozen = frozen;
+  override freeze(): CqlType {
+    return this.frozen ? this : new ListType(this.element, true);
   }
+}
 
-  get name(): string {
-    return this.frozen ? `frozen<set<${this.element.name}>>` : `set<${this.element.name}>`;
-  }
-
-  get javaName(): string {
-    const name = `${marshal}.SetType(${this.element.javaName})`;
-    return this.frozen ? `${marshal}.FrozenType(${name})` : name;
-  }
-
-  override get isMultiCell(): boolean {
-    return !this.frozen;
-  }
-
-  check(bytes: Buffer): void {
-    for (const part of readParts(bytes, 1)) {
-      if (part === null) throw invalid("null is not supported inside collections");
-      this.element.check(part);
-    }
-  }
-
-  key(bytes: Buffer): string {
-    let text = "";
-    for (const part of readParts(bytes, 1)) text += keyPart(this.element, part);
-    return text + endOfParts;
-  }
+export class SetType extends SequenceType {
+  readonly cqlName = "set";
 
   override freeze(): CqlType {
     return this.frozen ? this : new SetType(this.element, true);
-  }
-
-  override userTypes(): UserType[] {
-    return this.element.userTypes();
-  }
-
-  override references(test: (type: CqlType) => boolean): boolean {
-    return test(this) || this.element.references(test);
   }
 }
 
