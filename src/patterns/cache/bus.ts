@@ -2,6 +2,7 @@ import { KeyfoldError } from "../../internal/errors.js";
 import { subjectOf } from "../redis/keys.js";
 import type { RedisStore } from "../redis/store.js";
 import { Subscriber } from "../redis/subscriber.js";
+import { track } from "../redis/tracking.js";
 import type { Changed, LocalLevel } from "./local-level.js";
 
 /**
@@ -22,7 +23,7 @@ export class InvalidationBus<V> {
         fix: 'Set local.invalidation to "pubsub", which works on every client.',
       });
     this.#store = store;
-    this.#subscriber = new Subscriber(link);
+    this.#subscriber = new Subscriber(link, undefined, track);
     this.#subscriber.onDown(() => {
       this.#active = false;
     });

@@ -1,7 +1,7 @@
 import { KeyfoldError } from "../../internal/errors.js";
 import { checkPrefix, checkWhole } from "../redis/keys.js";
 import type { RedisClient } from "../redis/link.js";
-import { serverClock } from "../redis/server-clock.js";
+import { type ServerClock, serverClock } from "../redis/server-clock.js";
 import { RedisStore, type StoreOptions } from "../redis/store.js";
 import { InvalidationBus } from "./bus.js";
 import type { Entry } from "./entry.js";
@@ -57,6 +57,7 @@ export interface GetOptions {
 /** A cache in front of a loader; made by {@link cache}. */
 export class Cache<V> {
   readonly #store: RedisStore;
+  readonly #clock: ServerClock;
   readonly #counter: CacheCounter;
   readonly #reader: Reader<V>;
   readonly #loads: Loads<V>;
@@ -77,6 +78,7 @@ export class Cache<V> {
     const longest = typeof ttlMs === "function" ? 31_536_000_000 : ttlMs + staleMs;
     const serializer = options.serializer ?? (json as Serializer<V>);
     this.#store = new RedisStore(client, options);
+    this.#clock = serverClock(this.#store);
     this.#counter = new CacheCounter(prefix);
     this.#tagged = options.tags !== undefined;
     this.#tags = new Tags(this.#store, prefix, Math.max(longest, nullTtlMs ?? 0));
@@ -119,17 +121,31 @@ export class Cache<V> {
       const hit = this.#local.get(id, now);
       if (hit !== undefined) {
         this.#counter.count("hit-local", id);
-        if (now + this.#earlier(hit.loadMs) >= hit.staleAt) this.#refreshBehind(id, "");
+        if (this.#due(hit.staleAt - now, hit.loadMs)) this.#refreshBehind(id, "");
         return Promise.resolve(hit.value);
       }
     }
-    const value = this.#fromStore(id);
+    const value = new Promise<V>((resolve, reject) => this.#fromStore(id, resolve, reject));
     return options?.signal === undefined ? value : unlessAborted(value, options.signal);
   }
 
   /** The values of many ids, in their order; those that are cached come in one round trip. */
   getMany(ids: readonly string[], options?: GetOptions): Promise<V[]> {
-    return Promise.all(ids.map((id) => this.get(id, options)));
+    // The in-process level answers one by one; what is read from Redis needs no promise for each.
+    if (this.#bus?.active === true) return Promise.all(ids.map((id) => this.get(id, options)));
+    const values = new Promise<V[]>((resolve, reject) => {
+      const found = new Array<V>(ids.length);
+      let left = ids.length;
+      if (left === 0) resolve(found);
+      ids.forEach((id, i) => {
+        const keep = (value: V) => {
+          found[i] = value;
+          if (--left === 0) resolve(found);
+        };
+        this.#fromStore(id, keep, reject);
+      });
+    });
+    return options?.signal === undefined ? values : unlessAborted(values, options.signal);
   }
 
   /** What is cached for an id; undefined where nothing is. Nothing is loaded. */
@@ -199,34 +215,33 @@ export class Cache<V> {
     return result;
   }
 
-  /** Milliseconds before its end at which this caller, by chance, takes a value for stale. */
-  #earlier(loadMs: number): number {
-    return this.#early === 0 ? 0 : -loadMs * this.#early * Math.log(Math.random());
+  /** Whether this caller takes a value for stale that has so much time left: by chance, which is never above 37 loads. */
+  #due(leftMs: number, loadMs: number): boolean {
+    const scale = loadMs * this.#early;
+    return leftMs <= 0 || (leftMs < 37 * scale && leftMs <= -scale * Math.log(Math.random()));
   }
 
-  #fromStore(id: string): Promise<V> {
-    return new Promise((resolve, reject) => {
-      const since = this.#loads.begin();
-      const stamp = this.#local?.stamp(id);
-      this.#reader.ask({
-        id,
-        found: ({ entry, invalid }) => {
-          if (entry !== undefined) {
-            resolve(this.#serve(id, entry, stamp));
-            return;
-          }
-          this.#counter.count("miss", id);
-          this.#miss(id, since, invalid, stamp).then(resolve, reject);
-        },
-        failed: (error) => this.#withoutStore(id, since, error).then(resolve, reject),
-      });
+  #fromStore(id: string, resolve: (value: V) => void, reject: (error: unknown) => void): void {
+    const since = this.#loads.begin();
+    const stamp = this.#local?.stamp(id);
+    this.#reader.ask({
+      id,
+      found: ({ entry, invalid }) => {
+        if (entry !== undefined) {
+          resolve(this.#serve(id, entry, stamp));
+          return;
+        }
+        this.#counter.count("miss", id);
+        this.#miss(id, since, invalid, stamp).then(resolve, reject);
+      },
+      failed: (error) => this.#withoutStore(id, since, error).then(resolve, reject),
     });
   }
 
   #serve(id: string, entry: Entry<V>, stamp: number | undefined): V {
-    const now = serverClock(this.#store).now();
+    const now = this.#clock.now();
     const left = now === undefined ? 0 : entry.staleAt - now;
-    if (now !== undefined && left <= (this.#early === 0 ? 0 : this.#earlier(entry.loadMs))) {
+    if (now !== undefined && this.#due(left, entry.loadMs)) {
       if (left <= 0) this.#counter.count("stale", id);
       this.#refreshBehind(id, entry.head);
     }

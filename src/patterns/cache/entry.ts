@@ -32,11 +32,19 @@ export class Entry<V> {
   }
 
   get goneAt(): number {
-    return this.staleAt + Number.parseInt(this.head.slice(14, 22), 36);
+    return this.staleAt + this.#number(14, 22);
   }
 
   get loadMs(): number {
-    return Number.parseInt(this.head.slice(22, HEAD), 36);
+    return this.#number(22, HEAD);
+  }
+
+  #number(from: number, to: number): number {
+    const stored = this.#stored;
+    return Number.parseInt(
+      typeof stored === "string" ? stored.slice(from, to) : stored.toString("latin1", from, to),
+      36,
+    );
   }
 
   /** Versions of its tags when it was loaded; undefined where it has none. */

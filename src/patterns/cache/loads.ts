@@ -191,7 +191,9 @@ export class Loads<V> {
     }
     const { kind, rest, body } = encodeEntry(value, serializer, { staleMs: goneMs - staleMs, loadMs, tags: versions });
     const args = [token, kind, String(Math.round(staleMs)), String(Math.max(1, Math.round(goneMs))), rest, body];
-    return (await this.#store.run(publishScript, keys, args)) === 1 ? { staleMs, goneMs, loadMs, tags } : undefined;
+    // Without a lease a repetition would put the value over what others did meanwhile.
+    const stored = await this.#store.run(publishScript, keys, args, { repeatable: token !== "" });
+    return stored === 1 ? { staleMs, goneMs, loadMs, tags } : undefined;
   }
 }
 

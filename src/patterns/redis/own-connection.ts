@@ -33,7 +33,11 @@ export async function openOwn(link: Link, target: OwnTarget = {}): Promise<OwnCo
       return ownIoredis(client);
     case "ioredis-cluster": {
       const nodes = client["nodes"]("master") as EmittingClient[];
-      return ownIoredis(pick(nodes, ({ options }) => `${options.host}:${options.port}`, address));
+      const own = await ownIoredis(pick(nodes, ({ options }) => `${options.host}:${options.port}`, address));
+      // Where that moved to, the next connection learns from the user's client.
+      own.client.on("moved", () => client["refreshSlotsCache"]());
+      own.client.on("error", () => client["refreshSlotsCache"]());
+      return own;
     }
     case "node-redis":
       return ownNodeRedis(client);
@@ -86,9 +90,8 @@ async function ownIoredis(client: EmittingClient): Promise<OwnConnection> {
     protocol: 2,
   });
   const ending = new Ending();
-  copy.on("error", () => {});
-  copy.on("end", ending.end);
-  copy.on("close", ending.end);
+  // A sharded channel whose slot moves is unsubscribed by the server: ioredis 6 says "moved", 5 sees it as an error.
+  for (const event of ["error", "end", "close", "moved"]) copy.on(event, ending.end);
   await copy["connect"]();
   return {
     client: copy,
@@ -107,8 +110,7 @@ async function ownNodeRedis(client: EmittingClient): Promise<OwnConnection> {
     ...{ RESP: 2, clientSideCache: undefined, emitInvalidate: undefined, maintNotifications: "disabled" },
   });
   const ending = new Ending();
-  copy.on("error", ending.end);
-  copy.on("end", ending.end);
+  for (const event of ["error", "end", "sharded-channel-moved"]) copy.on(event, ending.end);
   await copy["connect"]();
   return {
     client: copy,
@@ -126,17 +128,23 @@ async function ownNodeRedis(client: EmittingClient): Promise<OwnConnection> {
   };
 }
 
-/** The Sentinel client of node-redis follows the master with subscriptions of its own; a new topology may have cost messages. */
+/**
+ * The Sentinel client of node-redis has no duplicate of one server, but follows the master with subscriptions of its own.
+ * A new master may have cost messages.
+ */
 function ownSentinel(client: EmittingClient): OwnConnection {
   const ending = new Ending();
-  client.on("topology-change", ending.end);
+  const changed = ({ type }: { readonly type: string }) => {
+    if (type === "MASTER_CHANGE") ending.end();
+  };
+  client.on("topology-change", changed);
   return {
     client,
     ioredis: false,
     send: (command, args) => client["sendCommand"](false, [command, ...args]),
     onEnd: (listener) => ending.add(listener),
     close() {
-      client.off("topology-change", ending.end);
+      client.off("topology-change", changed);
       ending.end();
     },
   };

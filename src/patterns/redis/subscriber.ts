@@ -2,17 +2,18 @@ import { KeyfoldError } from "../../internal/errors.js";
 import { fullJitterMs } from "../../internal/retry.js";
 import type { Link } from "./link.js";
 import { type OwnConnection, openOwn } from "./own-connection.js";
-import { type SubscribeKind, type Subscriptions, subscriptionsOf } from "./subscriptions.js";
+import { type Hear, type SubscribeKind, type Subscriptions, subscriptionsOf } from "./subscriptions.js";
+import type { Track } from "./tracking.js";
 
 /** The connection is asked this often whether it still lives; one that does not answer by the next time is given up. */
 const PING_MS = 1_000;
 
-type Listener = (message: string, channel: string) => void;
-
 interface Subscription {
-  readonly kind: SubscribeKind;
+  readonly kind: SubscribeKind | "track";
   readonly channel: string;
-  readonly listeners: Set<Listener>;
+  readonly listeners: Set<Hear>;
+  /** Tells all of them. */
+  readonly hear: Hear;
   /** Resolves when the server has confirmed it on the present connection. */
   active: Promise<unknown>;
 }
@@ -25,6 +26,7 @@ interface Subscription {
 export class Subscriber {
   readonly #link: Link;
   readonly #shard: string | undefined;
+  readonly #track: Track | undefined;
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #gaps = new Set<() => void>();
   readonly #downs = new Set<() => void>();
@@ -38,19 +40,24 @@ export class Subscriber {
   #standing = false;
   #failures = 0;
 
-  /** `shard`: a sharded channel, to whose node the connection goes. */
-  constructor(link: Link, shard?: string) {
+  /** `shard`: a sharded channel, to whose node the connection goes. `track`: how to subscribe to keys, where it is used. */
+  constructor(link: Link, shard?: string, track?: Track) {
     this.#link = link;
     this.#shard = shard;
+    this.#track = track;
   }
 
   /** Listens; resolves when messages published from now on arrive. */
-  async subscribe(kind: SubscribeKind, channel: string, listener: Listener): Promise<void> {
+  async subscribe(kind: SubscribeKind | "track", channel: string, listener: Hear): Promise<void> {
     if (this.#closed) throw new KeyfoldError("UNAVAILABLE", "The subscriber was closed.");
     const name = `${kind} ${channel}`;
     let subscription = this.#subscriptions.get(name);
     if (subscription === undefined) {
-      subscription = { kind, channel, listeners: new Set(), active: Promise.resolve() };
+      const listeners = new Set<Hear>();
+      const hear: Hear = (message, from) => {
+        for (const each of listeners) each(message, from);
+      };
+      subscription = { kind, channel, listeners, hear, active: Promise.resolve() };
       this.#subscriptions.set(name, subscription);
       if (this.#connection !== undefined) subscription.active = this.#activate(subscription);
     }
@@ -59,13 +66,13 @@ export class Subscriber {
     await subscription.active;
   }
 
-  unsubscribe(kind: SubscribeKind, channel: string, listener: Listener): void {
+  unsubscribe(kind: SubscribeKind, channel: string, listener: Hear): void {
     const name = `${kind} ${channel}`;
     const subscription = this.#subscriptions.get(name);
     if (subscription === undefined || !subscription.listeners.delete(listener) || subscription.listeners.size > 0)
       return;
     this.#subscriptions.delete(name);
-    if (this.#connection !== undefined) this.#onServer?.unsubscribe(kind, channel).catch(() => {});
+    this.#end(subscription);
   }
 
   /** Calls `listener` after each time in which messages may have been lost. */
@@ -81,6 +88,7 @@ export class Subscriber {
 
   close(): void {
     this.#closed = true;
+    for (const subscription of this.#subscriptions.values()) this.#end(subscription);
     this.#subscriptions.clear();
     if (this.#heart !== undefined) clearInterval(this.#heart);
     this.#connection?.close();
@@ -101,10 +109,7 @@ export class Subscriber {
         return;
       }
       this.#connection = connection;
-      this.#onServer = subscriptionsOf(connection, (kind, subscribed, channel, message) => {
-        for (const listener of this.#subscriptions.get(`${kind} ${subscribed}`)?.listeners ?? [])
-          listener(message, channel);
-      });
+      this.#onServer = subscriptionsOf(connection);
       connection.onEnd(() => this.#lost(connection));
       for (const subscription of this.#subscriptions.values()) subscription.active = this.#activate(subscription);
       await Promise.all([...this.#subscriptions.values()].map(({ active }) => active));
@@ -119,10 +124,18 @@ export class Subscriber {
     }
   }
 
+  #end({ kind, channel, hear }: Subscription): void {
+    if (this.#connection !== undefined && kind !== "track")
+      this.#onServer!.unsubscribe(kind, channel, hear).catch(() => {});
+  }
+
   /** Subscribes on this connection; a Cluster that says MOVED is followed there by the next connection. */
-  #activate({ kind, channel }: Subscription): Promise<unknown> {
+  #activate({ kind, channel, hear }: Subscription): Promise<unknown> {
     const connection = this.#connection!;
-    const active = this.#onServer!.subscribe(kind, channel);
+    const active =
+      kind === "track"
+        ? this.#track!(connection, channel, (key) => hear("", key))
+        : this.#onServer!.subscribe(kind, channel, hear);
     active.catch((error: unknown) => {
       this.#address = /^MOVED \d+ (\S+)/.exec(error instanceof Error ? error.message : "")?.[1];
       connection.close();

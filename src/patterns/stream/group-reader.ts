@@ -58,7 +58,7 @@ export class GroupReader {
     if (this.#connection === undefined) {
       const connection = await openOwn(this.#store.link, { address: this.#address, key: this.#key });
       connection.onEnd(() => {
-        if (this.#connection === connection) this.#connection = undefined;
+        if (this.#connection === connection) this.close();
       });
       this.#connection = connection;
     }
