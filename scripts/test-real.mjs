@@ -24,8 +24,12 @@ const suites = {
   redis: redisLike("redis"),
   valkey: redisLike("valkey"),
   redis70: patternsOn("redis:"),
-  "valkey-cluster": patternsOn("redis+cluster:"),
-  "redis-sentinel": patternsOn("redis+sentinel:", ["test/patterns/lock-failover.test.ts"]),
+  "valkey-cluster": patternsOn("redis+cluster:", ["test/patterns/slot-move.test.ts"]),
+  "redis-sentinel": patternsOn("redis+sentinel:", [
+    "test/patterns/failover.test.ts",
+    "test/patterns/lock-failover.test.ts",
+    "--no-file-parallelism",
+  ]),
   cassandra: {
     url: "KEYFOLD_TEST_CASSANDRA_URL",
     judge: "KEYFOLD_TEST_CASSANDRA_ORACLE_URL",

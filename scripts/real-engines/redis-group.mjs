@@ -26,8 +26,15 @@ async function start(onPort, ...args) {
     stdio: ["ignore", "inherit", "inherit"],
   });
   children.push(child);
-  child.once("exit", (code) => stop(code ?? 1));
+  child.once("exit", (code) => (kind === "sentinel" ? restart(child, onPort, args) : stop(code ?? 1)));
   await answering(onPort);
+}
+
+/** A server behind a Sentinel that was killed comes back, when the other has long taken its place. */
+async function restart(child, onPort, args) {
+  children.splice(children.indexOf(child), 1);
+  await new Promise((done) => setTimeout(done, 4_000));
+  await start(onPort, ...args);
 }
 
 async function answering(onPort) {

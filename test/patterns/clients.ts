@@ -81,8 +81,12 @@ export interface TestServer {
  */
 const testUrl = process.env["KEYFOLD_TEST_REDIS_URL"];
 
+/** What kind of servers the suites run on. */
+export const testServers: "one" | "cluster" | "sentinel" =
+  (/^redis\+(cluster|sentinel):/.exec(testUrl ?? "")?.[1] as "cluster" | "sentinel" | undefined) ?? "one";
+
 /** Whether the suites run on one server, which a proxy can stand in front of. */
-export const singleServer = testUrl === undefined || /^rediss?:/.test(testUrl);
+export const singleServer = testServers === "one";
 
 export async function startServer(): Promise<TestServer> {
   if (testUrl !== undefined) return { url: testUrl, close: async () => {} };
