@@ -63,6 +63,7 @@ export async function streamComparisons(
             const name = `read${++round}`;
             await fill(`k:{${name}}:s`, events);
             const log = stream<typeof EVENT>(ioredis, { prefix: "k", name, deadlineMs: 5_000 });
+            // From nothing until all is acknowledged.
             const sample = await timed(events, async () => {
               let seen = 0;
               await new Promise<void>((done) => {
@@ -74,6 +75,7 @@ export async function streamComparisons(
                   },
                 });
               });
+              while ((await log.info("g")).pending > 0);
             });
             await ioredis.del(`k:{${name}}:s`);
             return sample;
@@ -84,10 +86,10 @@ export async function streamComparisons(
           run: async () => {
             const key = `raw${++round}`;
             await fill(key, events);
-            await ioredis.xgroup("CREATE", key, "g", "0");
-            const reader = ioredis.duplicate();
-            await reader.ping();
+            const reader = ioredis.duplicate({ lazyConnect: true });
             const sample = await timed(events, async () => {
+              await ioredis.xgroup("CREATE", key, "g", "0");
+              await reader.connect();
               for (let seen = 0; seen < events; ) {
                 const reply = (await reader.xreadgroup(
                   "GROUP",

@@ -1,125 +1,127 @@
-import { Redis } from "ioredis";
-import { cache } from "../../src/patterns/cache/index.js";
-import { seededRandom } from "../../src/testing/random.js";
+import { type ChildProcess, spawn } from "node:child_process";
+import { freshName } from "./clients.js";
 
 /** What a run of interleavings found. */
 export interface Interleavings {
-  readonly runs: number;
-  /** Reads that began after a delete had returned, and got a value from before it. */
+  /** Reads that began after a delete had returned, in either process, and got a value from before it. */
   readonly stale: number;
   readonly reads: number;
   readonly loads: number;
+  readonly deletes: number;
 }
-
-/** How a cache under test is made; the control leaves the protection out. */
-export type MakeCache = (url: string, prefix: string, load: (id: string) => Promise<number>) => CacheUnderTest;
-
-export interface CacheUnderTest {
-  get(id: string): Promise<number>;
-  delete(id: string): Promise<void>;
-  deleteByTag(tag: string): Promise<void>;
-  close(): void;
-}
-
-/** keyfold's cache on a connection of its own, as each process has one. */
-export const keyfoldCache: MakeCache = (url, prefix, load) => {
-  const client = new Redis(url);
-  const made = cache(client, {
-    prefix,
-    ttlMs: 60_000,
-    staleMs: 5_000,
-    deadlineMs: 5_000,
-    load,
-    tags: (_, id) => [`tag-${id}`, "all"],
-  });
-  return {
-    get: (id) => made.get(id),
-    delete: (id) => made.delete(id),
-    deleteByTag: (tag) => made.deleteByTag(tag),
-    close: () => client.disconnect(),
-  };
-};
-
-/** The control: read, load on a miss, store, with nothing to tell that it was deleted meanwhile. */
-export const plainCacheAside: MakeCache = (url, prefix, load) => {
-  const client = new Redis(url);
-  const key = (id: string) => `${prefix}:${id}`;
-  return {
-    async get(id) {
-      const stored = await client.get(key(id));
-      if (stored !== null) return Number(stored);
-      const value = await load(id);
-      await client.set(key(id), value, "EX", 60);
-      return value;
-    },
-    delete: async (id) => void (await client.del(key(id))),
-    deleteByTag: async () => void (await client.del(key("0"), key("1"))),
-    close: () => client.disconnect(),
-  };
-};
 
 /**
- * Runs seeded interleavings of loads, deletes and deletes by tag over several caches that share a server. A row's
- * version grows with each write; a writer writes, then deletes. A read that began after the delete returned must not see
- * a smaller version.
+ * One of the processes. Rows are counters in Redis, which a load reads. A writer increments one, deletes it from the
+ * cache, by id or by tag, and notes then which version every later read must reach.
  */
+const worker = `
+  import { cache } from "keyfold/cache";
+  import { Redis } from "ioredis";
+  const [url, prefix, index, seed, leases, scripts] = process.argv.slice(1);
+  const rows = new Redis(url), client = new Redis(url);
+  let state = Number(seed) * 2 + Number(index) + 1;
+  const random = () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+  if (leases === "off") {
+    // The control: what was loaded is stored whether or not its lease was taken away.
+    const { publishScript } = await import(scripts);
+    const call = client.call;
+    client.call = (command, args) => {
+      if (args[0] === publishScript.sha() || args[0] === publishScript.lua) args[4] = "";
+      return call.call(client, command, args);
+    };
+  }
+  const counts = { stale: 0, reads: 0, loads: 0, deletes: 0 };
+  const pause = async () => {
+    for (let turns = Math.floor(random() * 8); turns > 0; turns--) await new Promise(setImmediate);
+  };
+  const version = async (kind, id) => Number(await rows.get(prefix + kind + id));
+  const values = cache(client, {
+    prefix, ttlMs: 60_000, staleMs: 5_000, deadlineMs: 10_000,
+    tags: (_, id) => ["tag-" + id, "all-" + id.slice(0, -2)],
+    load: async (id) => {
+      counts.loads++;
+      const seen = await version("row", id);
+      await pause();
+      return seen;
+    },
+  });
+  const read = async (id) => {
+    const least = await version("least", id);
+    counts.reads++;
+    if ((await values.get(id)) < least) counts.stale++;
+  };
+  const write = async (id, how) => {
+    const now = await rows.incr(prefix + "row" + id);
+    await pause();
+    if (how < 0.5) await values.delete(id);
+    else await values.deleteByTag(how < 0.85 ? "tag-" + id : "all-" + id.slice(0, -2));
+    counts.deletes++;
+    await rows.eval("if tonumber(redis.call('GET',KEYS[1]) or 0)<tonumber(ARGV[1]) then redis.call('SET',KEYS[1],ARGV[1]) end", 1, prefix + "least" + id, now);
+  };
+  process.on("message", async ({ run, check }) => {
+    const ids = [run + "-0", run + "-1"];
+    if (check) await Promise.all(ids.map(read)); // nothing that was stored on the way may be served now
+    else await Promise.all(Array.from({ length: 5 }, async () => {
+      await pause();
+      const id = ids[random() < 0.7 ? 0 : 1];
+      await (random() < 0.6 ? read(id) : write(id, random()));
+    }));
+    process.send(counts);
+  });
+  await Promise.all([rows.ping(), values.peek("x")]);
+  process.send(counts);
+`;
+
+/** Runs seeded interleavings of loads, deletes and deletes by tag over two processes that share a server. */
 export async function interleave(
   url: string,
-  make: MakeCache,
-  caches: number,
   runs: number,
   seed: number,
+  leases: "on" | "off",
 ): Promise<Interleavings> {
-  const random = seededRandom(seed);
-  const rows = new Map<string, number>();
-  let loads = 0;
-  const pause = async () => {
-    const turns = Math.floor(random() * 6);
-    for (let i = 0; i < turns; i++) await new Promise<void>((done) => setImmediate(done));
-  };
-  const load = async (id: string) => {
-    loads++;
-    const version = rows.get(id) ?? 0;
-    await pause();
-    return version;
-  };
-  const prefix = `interleave-${seed}-${process.pid}-${Date.now()}`;
-  const made = Array.from({ length: caches }, () => make(url, prefix, load));
-  let stale = 0;
-  let reads = 0;
+  const prefix = `${freshName()}-`;
+  const scripts = new URL("../../dist/patterns/cache/scripts.js", import.meta.url).href;
+  const children = [0, 1].map((index) =>
+    spawn(
+      process.execPath,
+      ["--input-type=module", "-e", worker, url, prefix, String(index), String(seed), leases, scripts],
+      { stdio: ["ignore", "inherit", "inherit", "ipc"] },
+    ),
+  );
+  /** Both do something at the same time. */
+  const both = (message?: { readonly run: number; readonly check: boolean }) =>
+    Promise.all(
+      children.map((child) => {
+        const answer = answerOf(child);
+        if (message !== undefined) child.send(message);
+        return answer;
+      }),
+    );
   try {
+    let counts = await both();
     for (let run = 0; run < runs; run++) {
-      const ids = [`${run}-0`, `${run}-1`];
-      /** The version that every read must reach that begins now. */
-      const least = new Map<string, number>();
-      const step = async () => {
-        await pause();
-        const id = ids[random() < 0.7 ? 0 : 1]!;
-        const one = made[Math.floor(random() * made.length)]!;
-        const choice = random();
-        if (choice < 0.6) {
-          const atLeast = least.get(id) ?? 0;
-          reads++;
-          if ((await one.get(id)) < atLeast) stale++;
-          return;
-        }
-        const version = (rows.get(id) ?? 0) + 1;
-        rows.set(id, version);
-        await pause();
-        if (choice < 0.8) await one.delete(id);
-        else await one.deleteByTag(choice < 0.95 ? `tag-${id}` : "all");
-        least.set(id, Math.max(least.get(id) ?? 0, version));
-      };
-      await Promise.all(Array.from({ length: 8 }, step));
-      // Nothing that was stored on the way may be served now.
-      for (const id of ids)
-        for (const one of made) {
-          reads++;
-          if ((await one.get(id)) < (least.get(id) ?? 0)) stale++;
-        }
+      await both({ run, check: false });
+      counts = await both({ run, check: true });
     }
+    const sum = (name: keyof Interleavings) => counts.reduce((total, each) => total + each[name], 0);
+    return { stale: sum("stale"), reads: sum("reads"), loads: sum("loads"), deletes: sum("deletes") };
   } finally {
-    for (const { close } of made) close();
+    for (const child of children) child.kill("SIGKILL");
   }
-  return { runs, stale, reads, loads };
+}
+
+function answerOf(child: ChildProcess): Promise<Interleavings> {
+  return new Promise((resolve, reject) => {
+    const ended = () => reject(new Error("a process of the interleavings ended"));
+    child.once("exit", ended);
+    child.once("message", (counts) => {
+      child.off("exit", ended);
+      resolve(counts as Interleavings);
+    });
+  });
 }
