@@ -18,7 +18,7 @@ it.runIf(singleServer)(
     expect(ours.loads).toBeGreaterThan(runs * 2);
     expect(ours.deletes).toBeGreaterThan(runs * 3);
     expect(ours.stale).toBe(0);
-    const control = await interleave(server.url, 200, 1, "off");
+    const control = await interleave(server.url, 300, 1, "off");
     expect(control.stale).toBeGreaterThan(0);
   },
   600_000,

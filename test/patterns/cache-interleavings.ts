@@ -36,8 +36,8 @@ const worker = `
     };
   }
   const counts = { stale: 0, reads: 0, loads: 0, deletes: 0 };
-  const pause = async () => {
-    for (let turns = Math.floor(random() * 8); turns > 0; turns--) await new Promise(setImmediate);
+  const pause = async (most) => {
+    for (let turns = Math.floor(random() * most); turns > 0; turns--) await new Promise(setImmediate);
   };
   const version = async (kind, id) => Number(await rows.get(prefix + kind + id));
   const values = cache(client, {
@@ -46,7 +46,7 @@ const worker = `
     load: async (id) => {
       counts.loads++;
       const seen = await version("row", id);
-      await pause();
+      await pause(60);
       return seen;
     },
   });
@@ -57,7 +57,7 @@ const worker = `
   };
   const write = async (id, how) => {
     const now = await rows.incr(prefix + "row" + id);
-    await pause();
+    await pause(8);
     if (how < 0.5) await values.delete(id);
     else await values.deleteByTag(how < 0.85 ? "tag-" + id : "all-" + id.slice(0, -2));
     counts.deletes++;
@@ -67,7 +67,7 @@ const worker = `
     const ids = [run + "-0", run + "-1"];
     if (check) await Promise.all(ids.map(read)); // nothing that was stored on the way may be served now
     else await Promise.all(Array.from({ length: 5 }, async () => {
-      await pause();
+      await pause(30);
       const id = ids[random() < 0.7 ? 0 : 1];
       await (random() < 0.6 ? read(id) : write(id, random()));
     }));

@@ -80,10 +80,39 @@ describe.each(drivers)("streams over %s", (driver) => {
     own.close();
   });
 
+  it("gives up what its consumers die of, not what waited beside it", async () => {
+    const prefix = freshName();
+    const numbers = stream<{ n: number }>(on.client, { prefix, name: "s", deadlineMs: 2_000 });
+    await numbers.addMany(Array.from({ length: 10 }, (_, n) => ({ n })));
+    const options = { group: "g", idleMs: 200, concurrency: 1, maxDeliveries: 3, batch: 20, onError: () => {} };
+    for (let life = 0; life < 3; life++) {
+      const own = await openClient(driver, on.server.url);
+      const begun: number[] = [];
+      stream<{ n: number }>(own.client, { prefix, name: "s" }).consume({
+        ...options,
+        handle: ({ event }) => {
+          begun.push(event.n);
+          return new Promise(() => {});
+        },
+      });
+      await expect.poll(() => begun, { timeout: 10_000 }).toEqual([0]);
+      own.close();
+    }
+    const seen = new Map<number, number>();
+    const consumer = numbers.consume({ ...options, handle: async ({ event, attempt }) => seen.set(event.n, attempt) });
+    await expect.poll(() => seen.size, { timeout: 10_000 }).toBe(9);
+    expect(seen).toEqual(new Map(Array.from({ length: 9 }, (_, i) => [i + 1, 2])));
+    await expect
+      .poll(() => numbers.deadLetters(), { timeout: 10_000 })
+      .toMatchObject([{ event: { n: 0 }, deliveries: 3 }]);
+    await consumer.drain();
+  });
+
   it("does many at once, and those that failed alone", async () => {
     const numbers = events();
     await numbers.addMany(Array.from({ length: 30 }, (_, n) => ({ n })));
     const sizes: number[] = [];
+    let mixed = 0;
     const consumer = numbers.consume({
       group: "g",
       batch: 10,
@@ -91,6 +120,8 @@ describe.each(drivers)("streams over %s", (driver) => {
       backoffMs: 5,
       handleMany: async (messages) => {
         sizes.push(messages.length);
+        if (messages.length > 1 && messages.some(({ attempt }) => attempt > 1)) mixed++;
+        if (messages.length > 1) await sleep(20); // those that failed come again while others wait
         if (messages.some(({ event }) => event.n === 13)) throw new Error("13");
       },
     });
@@ -98,6 +129,7 @@ describe.each(drivers)("streams over %s", (driver) => {
     await expect.poll(() => consumer.stats().dead, { timeout: 10_000 }).toBe(1);
     expect(sizes.filter((size) => size === 10)).toHaveLength(3);
     expect(sizes.filter((size) => size === 1)).toHaveLength(10);
+    expect(mixed).toBe(0);
     await consumer.drain();
   });
 
