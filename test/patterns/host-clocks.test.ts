@@ -1,19 +1,10 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { freshName, singleServer, startServer, type TestServer } from "./clients.js";
+import { ShiftedHost } from "./shifted-host.js";
 
 // Hosts whose clocks are 10 s behind, right, and 10 s ahead, on one Redis: each is a process with a shifted Date.
 
 const shifts = [-10_000, 0, 10_000];
-
-const preload = `
-  const shift = Number(process.env.SHIFT_MS);
-  const Real = Date;
-  globalThis.Date = class Date extends Real {
-    constructor(...args) { if (args.length === 0) super(Real.now() + shift); else super(...args); }
-    static now() { return Real.now() + shift; }
-  };
-`;
 
 const host = `
   import { Redis } from "ioredis";
@@ -59,37 +50,12 @@ const host = `
   process.send("ready");
 `;
 
-class Host {
-  readonly #child: ChildProcess;
-  constructor(url: string, prefix: string, shiftMs: number) {
-    const shift = `data:text/javascript,${encodeURIComponent(preload)}`;
-    this.#child = spawn(process.execPath, ["--import", shift, "--input-type=module", "-e", host, url, prefix], {
-      env: { ...process.env, SHIFT_MS: String(shiftMs) },
-      stdio: ["ignore", "inherit", "inherit", "ipc"],
-    });
-  }
-
-  answer(): Promise<unknown> {
-    return new Promise((done) => this.#child.once("message", done));
-  }
-
-  ask(name: string, ...args: readonly string[]): Promise<unknown> {
-    const answer = this.answer();
-    this.#child.send([name, ...args]);
-    return answer;
-  }
-
-  close(): void {
-    this.#child.kill("SIGKILL");
-  }
-}
-
 let server: TestServer;
-let hosts: readonly Host[];
+let hosts: readonly ShiftedHost[];
 beforeAll(async () => {
   server = await startServer();
   const prefix = freshName();
-  hosts = shifts.map((shift) => new Host(server.url, prefix, shift));
+  hosts = shifts.map((shift) => new ShiftedHost(host, [server.url, prefix], shift));
   await Promise.all(hosts.map((each) => each.answer()));
 });
 afterAll(async () => {

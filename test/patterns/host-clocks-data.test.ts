@@ -1,6 +1,6 @@
-import { spawn } from "node:child_process";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { freshName, singleServer, startServer, type TestServer } from "./clients.js";
+import { ShiftedHost } from "./shifted-host.js";
 
 // Processes whose hosts disagree about the time by 20 seconds.
 
@@ -9,16 +9,6 @@ beforeAll(async () => {
   server = await startServer();
 });
 afterAll(() => server.close());
-
-/** Puts the clock of a process wrong, before anything else of it runs. */
-const wrongClock = (ms: number) =>
-  `data:text/javascript,${encodeURIComponent(`
-  const Right = Date;
-  globalThis.Date = class extends Right {
-    constructor(...args) { super(...(args.length > 0 ? args : [Right.now() + ${ms}])); }
-    static now() { return Right.now() + ${ms}; }
-  };
-`)}`;
 
 /** Does what it is told, one request after the other: with keyfold, or with what trusts the host's clock. */
 const worker = `
@@ -52,36 +42,29 @@ const worker = `
     run: async () => (await once.run("b", async () => process.pid)).value,
     claimByHost: () => claimByHost("c"),
   };
-  process.on("message", async (what) => process.send({ result: await does[what]() ?? null }));
+  process.on("message", async ([what]) => process.send((await does[what]()) ?? null));
   await client.ping();
-  process.send({ result: "ready" });
+  process.send("ready");
 `;
 
-/** A process whose clock is wrong by so much. */
-async function host(prefix: string, ms: number) {
-  const child = spawn(
-    process.execPath,
-    ["--import", wrongClock(ms), "--input-type=module", "-e", worker, server.url, prefix],
-    { stdio: ["ignore", "inherit", "inherit", "ipc"] },
-  );
-  const answer = () =>
-    new Promise<unknown>((done) => child.once("message", (message) => done((message as { result: unknown }).result)));
-  await answer();
+async function twoHosts(): Promise<{ readonly early: ShiftedHost; readonly late: ShiftedHost; close(): void }> {
+  const args = [server.url, freshName()];
+  const [early, late] = [new ShiftedHost(worker, args, -10_000), new ShiftedHost(worker, args, 10_000)];
+  await Promise.all([early.answer(), late.answer()]);
   return {
-    ask(what: string): Promise<unknown> {
-      const result = answer();
-      child.send(what);
-      return result;
+    early,
+    late,
+    close() {
+      early.close();
+      late.close();
     },
-    end: () => child.kill("SIGKILL"),
   };
 }
 
 it.runIf(singleServer)(
   "hosts whose clocks are 20 s apart see the same deletions by tag and the same runs",
   async () => {
-    const prefix = freshName();
-    const [early, late] = await Promise.all([host(prefix, -10_000), host(prefix, 10_000)]);
+    const { early, late, close } = await twoHosts();
     try {
       expect(Number(await late.ask("now")) - Number(await early.ask("now"))).toBeGreaterThan(19_000);
       // What the late host stored the early one deletes by its tag, and the other way round.
@@ -100,8 +83,7 @@ it.runIf(singleServer)(
       const value = await late.ask("run");
       expect(await early.ask("run")).toBe(value);
     } finally {
-      early.end();
-      late.end();
+      close();
     }
   },
 );
@@ -109,8 +91,7 @@ it.runIf(singleServer)(
 it.runIf(singleServer)(
   "the control: what trusts the hosts' clocks serves what was deleted, and runs twice",
   async () => {
-    const prefix = freshName();
-    const [early, late] = await Promise.all([host(prefix, -10_000), host(prefix, 10_000)]);
+    const { early, late, close } = await twoHosts();
     try {
       expect(await late.ask("bentoGet")).toBe(1);
       await early.ask("bentoDelete");
@@ -118,8 +99,7 @@ it.runIf(singleServer)(
       expect(await early.ask("claimByHost")).toBe("run");
       expect(await late.ask("claimByHost")).toBe("run"); // at the same time
     } finally {
-      early.end();
-      late.end();
+      close();
     }
   },
 );
