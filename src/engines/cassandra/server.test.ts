@@ -122,6 +122,24 @@ it("counts and deletes counters in one batch", async () => {
   expect(rows.map((row) => [row["day"], Number(row["n"]), Number(row["less"])])).toEqual([[2, 2, -2]]);
 });
 
+it("computes and names as Cassandra does", async () => {
+  await client.execute("CREATE TABLE shop.sums (k int PRIMARY KEY, a decimal, b decimal, l list<int>)");
+  await client.execute("INSERT INTO shop.sums (k, a, b, l) VALUES (1, 10000, 3, [1, 2, 3, 4])");
+  const sums = async (what: string) => {
+    const { rows, columns } = await client.execute(`SELECT ${what} FROM shop.sums`);
+    return [columns[0]!.name, String(rows[0]!.get(0))];
+  };
+  expect(await sums("a / b")).toEqual(["a / b", `3333.${"3".repeat(32)}`]);
+  expect(await sums("-(b - 1) % b / b + (a - b)")).toEqual([
+    "-(b - 1) % b / b + (a - b)",
+    "9996.33333333333333333333333333333333",
+  ]);
+  await expect(client.execute("SELECT a + NaN FROM shop.sums")).rejects.toMatchObject({ code: 0x1400 });
+  // Each deletion counts from what the one before has left.
+  await client.execute("DELETE l[1], l[1] FROM shop.sums WHERE k = 1");
+  expect((await client.execute("SELECT l FROM shop.sums")).rows[0]!["l"]).toEqual([1, 4]);
+});
+
 it("shows every partition of a table, whatever its token", async () => {
   await client.execute("CREATE TABLE shop.many (k int PRIMARY KEY)");
   const insertMany = "INSERT INTO shop.many (k) VALUES (?)";

@@ -87,9 +87,13 @@ export function putParts(column: Column, value: Buffer, row: Row, context: Write
   }
 }
 
-/** The live cells of a column in the row that was read. */
-export function currentCells(column: Column, context: WriteContext) {
-  const cell = context.current?.cells.get(column.id);
-  if (cell === undefined || !isParts(cell)) return [];
-  return sortedCells(column.type, cell.cells, context.run.now);
+/** The live cells of a column in the row that was read, as what the statement did before has left them. */
+export function currentCells(column: Column, row: Row, context: WriteContext) {
+  const read = context.current?.cells.get(column.id);
+  const written = row.cells.get(column.id);
+  const cells = new Map<string, Cell>();
+  const isReplaced = written !== undefined && isParts(written) && written.deletion !== undefined;
+  if (read !== undefined && isParts(read) && !isReplaced) for (const [at, cell] of read.cells) cells.set(at, cell);
+  if (written !== undefined && isParts(written)) for (const [at, cell] of written.cells) cells.set(at, cell);
+  return sortedCells(column.type, cells, context.run.now);
 }

@@ -544,6 +544,15 @@ function collection(
   }
 }
 
+/** One side of an operator, in parentheses where the operator would else take a part of it. */
+function operandName(term: Term, operator: string, isRight: boolean): string {
+  const name = columnName(term);
+  if (term.kind !== "arithmetic") return name;
+  const binds = (each: string): number => (each === "+" || each === "-" ? 1 : 2);
+  const holds = binds(term.operator) > binds(operator) || (!isRight && binds(term.operator) === binds(operator));
+  return holds ? name : `(${name})`;
+}
+
 /** The name that a result's column has. */
 export function columnName(term: Term): string {
   switch (term.kind) {
@@ -566,11 +575,11 @@ export function columnName(term: Term): string {
     case "slice":
       return `${columnName(term.of)}[${term.from === undefined ? "" : columnName(term.from)}..${term.to === undefined ? "" : columnName(term.to)}]`;
     case "arithmetic":
-      return `${columnName(term.left)} ${term.operator} ${columnName(term.right)}`;
+      return `${operandName(term.left, term.operator, false)} ${term.operator} ${operandName(term.right, term.operator, true)}`;
     case "negate":
-      return `-${columnName(term.term)}`;
+      return `-${operandName(term.term, "*", true)}`;
     case "hint":
-      return `(${typeNameText(term.type)})${columnName(term.term)}`;
+      return `(${typeNameText(term.type)})${operandName(term.term, "*", true)}`;
     case "tuple":
       return term.items.length === 1 ? columnName(term.items[0]!) : `(${term.items.map(columnName).join(", ")})`;
     case "list":

@@ -210,7 +210,7 @@ function takeFrom(column: Column, of: Assignment, table: Table, prepare: Prepari
         if (value === unset || value === null) return;
         const gone = readParts(value, 1) as Buffer[];
         const { cells } = partsOf(row, column);
-        for (const { path: at, value: item } of currentCells(column, context))
+        for (const { path: at, value: item } of currentCells(column, row, context))
           if (gone.some((each) => type.element.compare(each, item) === 0))
             putPart(cells, at.latin1Slice(), tombstone(context));
       },
@@ -228,11 +228,11 @@ function takeFrom(column: Column, of: Assignment, table: Table, prepare: Prepari
   };
 }
 
-function listPath(column: Column, index: BoundTerm, context: WriteContext): string {
+function listPath(column: Column, index: BoundTerm, row: Row, context: WriteContext): string {
   const at = index.evaluate(context.run);
   if (at === null) throw invalid("Invalid null value for list index");
   if (at === unset) throw invalid("Invalid unset value for list index");
-  const cells = currentCells(column, context);
+  const cells = currentCells(column, row, context);
   if (context.current === undefined || cells.length === 0)
     throw invalid("Attempted to set an element on a list which is null");
   const position = at.readInt32BE(0);
@@ -258,7 +258,7 @@ function setElement(
       column,
       reads: true,
       apply: (row, context) => {
-        const at = listPath(column, index, context);
+        const at = listPath(column, index, row, context);
         const value = term.evaluate(context.run);
         if (value === unset) return;
         putPart(partsOf(row, column).cells, at, value === null ? tombstone(context) : liveCell(context, value));
@@ -324,7 +324,7 @@ export function deletion(of: Deletion, column: Column, table: Table, prepare: Pr
         const at = index.evaluate(context.run);
         if (at === null) throw invalid("Invalid null value for list index");
         if (at === unset) return;
-        const cells = currentCells(column, context);
+        const cells = currentCells(column, row, context);
         if (cells.length === 0) throw invalid("Attempted to delete an element from a list which is null");
         const position = at.readInt32BE(0);
         const cell = cells[position];

@@ -164,6 +164,7 @@ export class Restrictions {
     if (isKeyRange && clusteringIndexed) usesIndex = true;
     // The rows of a range are looked at for these too; Cassandra only counts them where it filters by them.
     const uncounted = isKeyRange && !usesIndex && !clusteringFilters ? clustering.length : 0;
+    const filtersClustering = clusteringFilters || usesIndex;
     if (clusteringFilters || (isKeyRange && clustering.length > 0)) filtered.push(...clustering);
     else if (usesIndex) filtered.push(...clustering);
     if (nonKey.length > 0) {
@@ -188,6 +189,12 @@ export class Restrictions {
       )
         throw invalid(filteringMessage);
     }
+    if (
+      kind === "select" &&
+      filtersClustering &&
+      clustering.some((each) => each.kind === "slice" && each.isMulti && each.columns.length > 1)
+    )
+      throw invalid("Multi-column slice restrictions cannot be used for filtering.");
     for (const each of nonKey)
       if (each.kind === "in" && kind === "select" && !options.allowFiltering)
         throw invalid(`IN predicates on non-primary-key columns (${each.columns[0]!.name}) is not yet supported`);

@@ -352,6 +352,12 @@ export const nativeFacts: ReadonlyMap<string, NativeFacts> = new Map(
       check: (bytes) => {
         if (bytes.length < 3) throw invalid(`Expected at least 3 bytes for a duration (${bytes.length})`);
         const { months, days, nanos } = readDuration(bytes);
+        for (const [what, part] of [
+          ["months", months],
+          ["days", days],
+        ] as const)
+          if (BigInt.asIntN(32, part) !== part)
+            throw invalid(`The duration ${what} must be a 32 bits integer but was: ${part}`);
         const signs = [months, days, nanos];
         if (signs.some((part) => part < 0n) && signs.some((part) => part > 0n))
           throw invalid(

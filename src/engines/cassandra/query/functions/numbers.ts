@@ -63,7 +63,8 @@ export function toDecimal(type: string, bytes: Buffer): Decimal {
   const value = toNumber(type, bytes);
   const text = type === "float" ? javaFloat(value) : javaDouble(value);
   const decimal = parseDecimal(text);
-  if (decimal === undefined) throw invalid(`Cannot convert ${text} to a decimal`);
+  if (decimal === undefined)
+    throw invalid(`${Number.isNaN(value) ? "A NaN" : "An infinite number"} cannot be converted into a decimal`);
   return decimal;
 }
 
@@ -98,14 +99,19 @@ export function resultType(a: string, b: string): string {
   return sizes[left]! >= sizes[right]! ? left : right;
 }
 
-/** Digits that a quotient of decimals may have. */
-const mostDigits = 10_000;
+/** Digits after the point that a quotient of decimals may have, and digits that count (DecimalType.divide). */
+const mostDigits = 1000;
 const fewestDigits = 32;
 
 function divideDecimals(a: Decimal, b: Decimal): Decimal {
   const digits = (value: bigint) => (value < 0n ? -value : value).toString().length;
   const wanted = Math.min(
-    Math.max(fewestDigits - (digits(a.unscaled) - a.scale) + (digits(b.unscaled) - b.scale), a.scale, b.scale),
+    Math.max(
+      fewestDigits,
+      fewestDigits - (digits(a.unscaled) - a.scale) + (digits(b.unscaled) - b.scale),
+      a.scale,
+      b.scale,
+    ),
     mostDigits,
   );
   // a / b × 10^wanted, rounded half up.
@@ -114,7 +120,9 @@ function divideDecimals(a: Decimal, b: Decimal): Decimal {
   const denominator = shift >= 0 ? b.unscaled : b.unscaled * 10n ** BigInt(-shift);
   let unscaled = divideHalfUp(numerator, denominator);
   let scale = wanted;
-  while (scale > 0 && unscaled % 10n === 0n && scale > Math.max(0, a.scale - b.scale)) {
+  if (unscaled === 0n) return { unscaled, scale: 0 };
+  // No zeros at the end, before the point neither: 100 / 1 is 1E+2.
+  while (unscaled % 10n === 0n) {
     unscaled /= 10n;
     scale--;
   }
@@ -183,7 +191,6 @@ export function arithmeticFunction(
       try {
         return compute(operator, type, convertNumber(left.name, type, a!), convertNumber(right.name, type, b!));
       } catch (error) {
-        if (error instanceof CqlError) throw error;
         throw failure(operator, left, right, (error as Error).message);
       }
     });
