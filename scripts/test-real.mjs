@@ -43,12 +43,13 @@ const suites = {
   },
 };
 
-/** The patterns' suites on other servers; the URL's scheme says how clients connect. */
+/** The suites of the patterns and the model on other servers; the URL's scheme says how clients connect. */
 function patternsOn(scheme, more = []) {
+  const model = ["redis-design", "redis-oracle", "redis-expires", "redis-cluster", "redis-sentinel", "expires", "rank"];
   return {
     url: "KEYFOLD_TEST_REDIS_URL",
     judge: "KEYFOLD_TEST_REDIS_ORACLE_URL",
-    files: ["src/patterns", ...more],
+    files: ["src/patterns", ...model.map((name) => `test/client/${name}`), ...more],
     scheme,
   };
 }
@@ -69,6 +70,8 @@ function redisLike(flavour) {
       "test/patterns",
       "test/redis",
       "test/client/redis",
+      "test/client/rank",
+      "test/client/expires",
       "test/foreign/redis",
       "test/foreign/bullmq",
       "--no-file-parallelism",

@@ -2,9 +2,9 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { mongodb, open as openMongodb } from "../../src/adapters/mongodb/index.js";
-import { type RedisClient, redis } from "../../src/adapters/redis/index.js";
+import { redis } from "../../src/adapters/redis/index.js";
 import { type Adapter, apply, connect, defineModel, entity, get, list } from "../../src/index.js";
-import { openRedis, redisUrl, removePrefix, stopRedis, type TestClient } from "./redis.js";
+import { connectRedis, type RedisUnderTest, stopRedis } from "./redis.js";
 import { freshName, serverUrl, stopServer } from "./shop.js";
 
 // What an entity's `expires` promises, on each engine, against an oracle that knows the time.
@@ -37,18 +37,14 @@ type Both = { readonly engine: "mongodb" | "redis"; readonly serves: { [Kind in 
 type Shop = ReturnType<typeof connectTo>;
 const connectTo = (adapter: Adapter<Both>) => connect(model, adapter);
 
-interface Place {
-  readonly adapter: Adapter<Both>;
-  /** What is still stored, expired or not, by whatever name the engine has for it. */
-  left(): Promise<readonly string[]>;
-}
 interface Engine {
   readonly engine: string;
   /** Runs that find most of what there is to find: each waits through real time, unless the engine's clock moves. */
   readonly runs: number;
   start(): Promise<void>;
   stop(): Promise<void>;
-  place(): Promise<Place>;
+  /** An adapter on a database of its own. */
+  place(): Promise<Adapter<Both>>;
 }
 
 const mongo: Engine & { client?: Awaited<ReturnType<typeof openMongodb>>; used: string[] } = {
@@ -66,36 +62,25 @@ const mongo: Engine & { client?: Awaited<ReturnType<typeof openMongodb>>; used: 
   async place() {
     const db = this.client!.db(freshName());
     this.used.push(db.databaseName);
-    return {
-      adapter: mongodb(db) as unknown as Adapter<Both>,
-      left: async () => (await db.collection("session").find().toArray()).map(({ _id }) => JSON.stringify(_id)),
-    };
+    return mongodb(db) as unknown as Adapter<Both>;
   },
 };
-const onRedis: Engine & { client?: TestClient; used: string[] } = {
+const onRedis: Engine & { server?: RedisUnderTest; used: string[] } = {
   engine: "redis",
   runs: 4,
   used: [],
   async start() {
-    this.client = await openRedis(await redisUrl());
+    this.server = await connectRedis();
   },
   async stop() {
-    for (const prefix of this.used) await removePrefix(this.client!, prefix);
-    this.client?.destroy();
+    for (const prefix of this.used) await this.server?.removePrefix(prefix);
+    this.server?.close();
     await stopRedis();
   },
   async place() {
     const prefix = freshName();
     this.used.push(prefix);
-    const client = this.client!;
-    return {
-      adapter: redis(client as unknown as RedisClient, { prefix }) as unknown as Adapter<Both>,
-      // Marks of writes end by themselves.
-      left: async () =>
-        ((await client.sendCommand(["KEYS", `${prefix}:{*`])) as unknown as string[]).filter(
-          (key) => !key.includes("/~"),
-        ),
-    };
+    return redis(this.server!.client, { prefix }) as unknown as Adapter<Both>;
   },
 };
 
@@ -300,7 +285,7 @@ for (const engine of [mongo, onRedis]) {
         fc.asyncProperty(fc.array(cases, { minLength: 10, maxLength: 10 }), async (many) => {
           await Promise.all(
             many.map(async (actions) => {
-              const { adapter } = await engine.place();
+              const adapter = await engine.place();
               expect((await apply(model, adapter)).ready).toBe(true);
               const shop = connectTo(adapter);
               const clock = new Clock();
