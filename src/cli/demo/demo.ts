@@ -53,9 +53,13 @@ export async function demo(file: string | undefined, options: DemoOptions): Prom
       const patterns = Object.keys(model.data.patterns).length;
       await step("model", `${shownPath(MODEL)}, ${patterns} patterns`, started - begun);
       const [shownEngine] = target.shownUrl.split("?");
-      await step("engine", `${options.to === undefined ? "embedded MongoDB" : "MongoDB"} at ${shownEngine}`, engineMs);
-      const { design, applyMs } = await apply(model, target);
-      await step("apply", `${design.collections} collection, ${design.indexes} indexes`, applyMs);
+      await step(
+        "engine",
+        `${options.to === undefined ? "embedded " : ""}${target.engine} at ${shownEngine}`,
+        engineMs,
+      );
+      const { design, place, applyMs } = await apply(model, target);
+      await step("apply", `${design.collections} ${place}, ${design.indexes} indexes`, applyMs);
 
       const client = connect(model.model, target.adapter);
       await client.$ready;
@@ -82,6 +86,7 @@ export async function demo(file: string | undefined, options: DemoOptions): Prom
         source,
         model: shownPath(MODEL),
         url: target.shownUrl,
+        engine: target.engine,
         embedded: options.to === undefined,
         engineMs,
         design,
@@ -102,14 +107,23 @@ export async function demo(file: string | undefined, options: DemoOptions): Prom
   }
 }
 
-async function apply(model: ModelFile, target: Target): Promise<{ design: DemoResult["design"]; applyMs: number }> {
+/** Applies the plan; `place`: what the engine calls the place of an entity's records. */
+async function apply(
+  model: ModelFile,
+  target: Target,
+): Promise<{ readonly design: DemoResult["design"]; readonly place: string; readonly applyMs: number }> {
   const from = performance.now();
   const store = target.adapter.bind(model.data);
   const state: DesignState = await store.apply({});
   await store.close();
-  const number = (kind: string): number =>
-    state.items.filter((item) => item.kind === kind && item.state !== "extra").length;
-  return { design: { collections: number("collection"), indexes: number("index") }, applyMs: performance.now() - from };
+  const places = state.items.filter(({ kind }) => kind === "collection" || kind === "table");
+  // An index that several patterns wait for is told for each.
+  const indexes = state.items.filter(({ kind, state: is }) => kind === "index" && is !== "extra");
+  return {
+    design: { collections: places.length, indexes: new Set(indexes.map(({ name }) => name)).size },
+    place: places[0]?.kind ?? "collection",
+    applyMs: performance.now() - from,
+  };
 }
 
 async function loadLines(

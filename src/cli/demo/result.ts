@@ -7,8 +7,10 @@ export interface DemoResult {
   readonly source: string;
   readonly model: string;
   readonly url: string;
+  readonly engine: string;
   readonly embedded: boolean;
   readonly engineMs: number;
+  /** Collections, or what the engine has in their place, and indexes. */
   readonly design: { readonly collections: number; readonly indexes: number };
   readonly applyMs: number;
   readonly load: LoadCounts & { readonly ms: number; readonly rowsPerSecond: number };

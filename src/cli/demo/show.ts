@@ -51,7 +51,7 @@ export function show(result: DemoResult, paint: Paint, columns = Number.POSITIVE
     lines.push(`  ${paint("red", "rejected")} line ${reject.line}: ${reject.reason}`);
   lines.push(
     `  ${paint("dim", `All through ${result.embedded ? "the embedded engine, " : ""}the official driver and a socket, in ${duration(result.totalMs)}.`)}`,
-    `  ${paint("dim", `Next: npx keyfold plan ${result.model} --engine mongodb`)}`,
+    `  ${paint("dim", `Next: npx keyfold plan ${result.model} --engine ${result.engine}`)}`,
     "",
   );
   return `${lines.join("\n")}\n`;
