@@ -154,10 +154,30 @@ export class Requests {
       const runId = this.#learnPrimary(key, connection, deadline);
       const answer = send();
       answer.catch(() => {});
-      session.see(place, await runId);
+      await this.#see(session, place, await runId, deadline);
       const value = await answer;
       if (this.#connected.count === connection) return value;
     }
+  }
+
+  /**
+   * Notes on a session which primary answered. On a Cluster another one may have taken the slot over from one that still
+   * is a primary: a slot that was moved, with all that was there, and no failover.
+   */
+  async #see(session: RedisSession, place: string, runId: string, deadline: Deadline): Promise<void> {
+    const known = session.primaryOf(place);
+    if (known !== undefined && known !== runId && this.link.cluster) {
+      const all = await Promise.all(
+        (await this.masters()).map((master) =>
+          deadline.run(() => master.send(undefined, "INFO", ["server", "replication"], false)).catch(() => ""),
+        ),
+      );
+      const still = all.some(
+        (text) => infoField(String(text), "run_id") === known && infoField(String(text), "role") === "master",
+      );
+      if (still) session.moved(place, runId);
+    }
+    session.see(place, runId);
   }
 
   /** Notes on a session, before its first write, which primary takes it: a later read by another one is then told apart. */

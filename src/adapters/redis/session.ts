@@ -36,6 +36,16 @@ export class RedisSession implements StoreSession {
     return this.#primaries.has(place);
   }
 
+  /** Run id of the primary that the session saw at this place. */
+  primaryOf(place: string): string | undefined {
+    return this.#primaries.get(place);
+  }
+
+  /** The place is another primary's now, with all that was there. */
+  moved(place: string, runId: string): void {
+    this.#primaries.set(place, runId);
+  }
+
   /** Notes which primary answered; throws when it is not the one that the session saw before. */
   see(place: string, runId: string): void {
     const known = this.#primaries.get(place);

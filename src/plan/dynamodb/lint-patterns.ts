@@ -43,7 +43,10 @@ function unservedFinding(pattern: PatternData): Finding {
     severity: "warning",
     subject: pattern.name,
     evidence: `"${pattern.name}" is a "${pattern.kind}" pattern; DynamoDB serves ${Object.keys(dynamodbCapability.serves).join(", ")}`,
-    cause: "DynamoDB finds items by their keys; it has no index of words.",
+    cause:
+      pattern.kind === "rank"
+        ? "An index does not tell how many of its items come before one: they would be read, one by one."
+        : "DynamoDB finds items by their keys; it has no index of words.",
     fix: "Ask it of an engine that serves it, or leave it out of the model that is used with DynamoDB.",
   };
 }

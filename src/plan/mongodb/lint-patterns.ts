@@ -30,16 +30,20 @@ export function lintPattern(
   return findings;
 }
 
+/** Why MongoDB does not serve a kind of pattern. */
+const unservedCauses: { readonly [kind: string]: string } = {
+  search: "MongoDB Community has no ranked text search that agrees with the other engines'.",
+  together: "Each entity has a collection of its own, and one request reads one collection.",
+  rank: "An index does not tell how many of its entries come before one: they would be counted, one by one.",
+};
+
 function unservedFinding(pattern: PatternData): Finding {
   return {
     code: "pattern-unserved",
     severity: "warning",
     subject: pattern.name,
     evidence: `"${pattern.name}" is a "${pattern.kind}" pattern; MongoDB serves ${Object.keys(mongodbCapability.serves).join(", ")}`,
-    cause:
-      pattern.kind === "search"
-        ? "MongoDB Community has no ranked text search that agrees with the other engines'."
-        : "Each entity has a collection of its own, and one request reads one collection.",
+    cause: unservedCauses[pattern.kind] ?? "MongoDB has nothing that answers it in one request.",
     fix: "Ask it of an engine that serves it, or leave it out of the model that is used with MongoDB.",
   };
 }
