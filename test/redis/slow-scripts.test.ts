@@ -144,4 +144,25 @@ describe("scripts beyond the time limit", () => {
     for (let i = 0; i < 100 && server.busy !== undefined; i++) await new Promise((resolve) => setTimeout(resolve, 5));
     expect(await other.send("PING")).toBe("+PONG");
   });
+
+  it("are ended with the server by SHUTDOWN NOSAVE, and by no other SHUTDOWN", async () => {
+    const own = await openRedis({});
+    const runner = await RespClient.open(own.engine.port);
+    const stopper = await RespClient.open(own.engine.port);
+    await runner.send("CONFIG", "SET", "busy-reply-threshold", "20");
+    const ended = runner.send("EVAL", "redis.call('SET', KEYS[1], 1) while true do end", "1", "k").catch(String);
+    for (let i = 0; i < 400 && own.server.busy === undefined; i++) await new Promise((done) => setTimeout(done, 5));
+    expect(await stopper.pipeline([["SHUTDOWN"], ["SHUTDOWN", "SAVE"], ["SCRIPT", "KILL"]])).toEqual([
+      BUSY,
+      BUSY,
+      expect.stringMatching(/^-UNKILLABLE/),
+    ]);
+    await expect(stopper.send("SHUTDOWN", "NOSAVE")).rejects.toThrow("the connection was closed");
+    expect(await ended).toContain("the connection was closed");
+    // Nothing goes on: the port is free, and the script no longer runs.
+    await expect(RespClient.open(own.engine.port)).rejects.toThrow("ECONNREFUSED");
+    for (let i = 0; i < 200 && own.server.busy !== undefined; i++) await new Promise((done) => setTimeout(done, 5));
+    expect(own.server.busy).toBeUndefined();
+    await own.engine.close();
+  });
 });

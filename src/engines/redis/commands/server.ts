@@ -4,6 +4,7 @@ import type { Setting } from "../config/settings.js";
 import type { Database } from "../data/database.js";
 import { sizeOfEntry } from "../data/entry.js";
 import { globMatch, isLiteral } from "../data/glob.js";
+import { busyError } from "../execute.js";
 import { allCommands, human, info as infoText } from "../info/info.js";
 import { reloadData } from "../persistence/rdb-file.js";
 import {
@@ -472,6 +473,8 @@ export function shutdown(c: Client, a: string[]): Reply {
   for (const word of words) if (!/^(ABORT|SAVE|NOSAVE|NOW|FORCE)$/.test(word)) return SYNTAX;
   if (words.has("SAVE") && words.has("NOSAVE")) return SYNTAX;
   if (words.has("ABORT")) return words.size > 1 ? SYNTAX : err("No shutdown in progress.");
+  // Half of what a script does must not be saved.
+  if (server.busy !== undefined && !words.has("NOSAVE")) return busyError(server.busy);
   const failed = err("Errors trying to SHUTDOWN. Check logs.");
   if (server.onShutdown === undefined) return failed;
   if (words.has("SAVE") || (server.config.savePoints.length > 0 && !words.has("NOSAVE"))) {

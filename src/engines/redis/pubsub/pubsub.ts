@@ -99,8 +99,10 @@ export class PubSub {
   #send(clients: Set<Client>, length: number, body: string): number {
     const resp2 = encodeArrayHead(length) + body;
     const resp3 = `>${length}\r\n${body}`;
+    // Made one piece now, by a look into it, or each client's reply would be put together from all the parts.
+    resp2.charCodeAt(0);
+    resp3.charCodeAt(0);
     for (const client of clients) client.push(client.resp === 2 ? resp2 : resp3);
-    void this.#server;
     return clients.size;
   }
 }
