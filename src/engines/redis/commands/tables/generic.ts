@@ -1,8 +1,8 @@
 import * as runDump from "../dump.js";
+import * as runDurability from "../durability.js";
 import { sortKeys } from "../find-keys.js";
 import * as runGeneric from "../generic.js";
 import { migrate, migrateKeys } from "../migrate.js";
-import * as runServer from "../server.js";
 import * as runSort from "../sort.js";
 import type { CommandEntry } from "../spec.js";
 
@@ -334,7 +334,7 @@ export const genericCommands: readonly CommandEntry[] = [
     since: "3.0.0",
     summary: "Waits until replicas have the writes before.",
     note: "there are no replicas: it answers 0 at its timeout",
-    run: runServer.wait,
+    run: runDurability.wait,
   },
   {
     name: "waitaof",
@@ -344,6 +344,6 @@ export const genericCommands: readonly CommandEntry[] = [
     since: "7.2.0",
     summary: "Waits until the writes before are on disk.",
     note: "numlocal 1 waits for the disk",
-    run: runServer.waitaof,
+    run: runDurability.waitaof,
   },
 ];

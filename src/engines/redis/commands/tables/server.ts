@@ -1,5 +1,8 @@
 import * as runAcl from "../acl.js";
+import * as runConfig from "../config.js";
+import * as runDiagnostics from "../diagnostics.js";
 import * as runDump from "../dump.js";
+import * as runDurability from "../durability.js";
 import * as runGeneric from "../generic.js";
 import * as runIntrospection from "../introspection.js";
 import { lolwut } from "../lolwut.js";
@@ -132,7 +135,7 @@ export const serverCommands: readonly CommandEntry[] = [
     since: "1.0.0",
     summary: "Rewrites the append-only file in the background.",
     note: "needs a folder of data",
-    run: runServer.bgrewriteaof,
+    run: runDurability.bgrewriteaof,
   },
   {
     name: "bgsave",
@@ -141,7 +144,7 @@ export const serverCommands: readonly CommandEntry[] = [
     since: "1.0.0",
     summary: "Saves in the background.",
     note: "needs a folder of data",
-    run: runServer.bgsave,
+    run: runDurability.bgsave,
   },
   {
     name: "command",
@@ -230,7 +233,7 @@ export const serverCommands: readonly CommandEntry[] = [
         flags: "admin noscript loading stale",
         since: "2.0.0",
         summary: "Reads settings.",
-        run: runServer.configGet,
+        run: runConfig.configGet,
       },
       {
         name: "help",
@@ -238,7 +241,7 @@ export const serverCommands: readonly CommandEntry[] = [
         flags: "loading stale",
         since: "5.0.0",
         summary: "Lists the subcommands.",
-        run: runServer.configHelp,
+        run: runConfig.configHelp,
       },
       {
         name: "resetstat",
@@ -246,7 +249,7 @@ export const serverCommands: readonly CommandEntry[] = [
         flags: "admin noscript loading stale",
         since: "2.0.0",
         summary: "Begins the figures anew.",
-        run: runServer.configResetstat,
+        run: runConfig.configResetstat,
       },
       {
         name: "rewrite",
@@ -255,7 +258,7 @@ export const serverCommands: readonly CommandEntry[] = [
         since: "2.8.0",
         summary: "Writes the settings to the configuration file.",
         note: "into `redis.conf` of the folder of data, which is read at the next start",
-        run: runServer.configRewrite,
+        run: runConfig.configRewrite,
       },
       {
         name: "set",
@@ -263,7 +266,7 @@ export const serverCommands: readonly CommandEntry[] = [
         flags: "admin noscript loading stale",
         since: "2.0.0",
         summary: "Changes settings.",
-        run: runServer.configSet,
+        run: runConfig.configSet,
       },
     ],
   },
@@ -328,7 +331,7 @@ export const serverCommands: readonly CommandEntry[] = [
     categories: "admin dangerous",
     since: "1.0.0",
     summary: "Gives the second of the last save.",
-    run: runServer.lastsave,
+    run: runDurability.lastsave,
   },
   {
     name: "latency",
@@ -343,7 +346,7 @@ export const serverCommands: readonly CommandEntry[] = [
         flags: "admin noscript loading stale",
         since: "2.8.13",
         summary: "Tells what the samples mean.",
-        run: runServer.latencyDoctor,
+        run: runDiagnostics.latencyDoctor,
       },
       {
         name: "graph",
@@ -351,7 +354,7 @@ export const serverCommands: readonly CommandEntry[] = [
         flags: "admin noscript loading stale",
         since: "2.8.13",
         summary: "Draws an event's samples.",
-        run: runServer.latencyGraph,
+        run: runDiagnostics.latencyGraph,
       },
       {
         name: "help",
@@ -359,7 +362,7 @@ export const serverCommands: readonly CommandEntry[] = [
         flags: "loading stale",
         since: "2.8.13",
         summary: "Lists the subcommands.",
-        run: runServer.latencyHelp,
+        run: runDiagnostics.latencyHelp,
       },
       {
         name: "histogram",
@@ -367,7 +370,7 @@ export const serverCommands: readonly CommandEntry[] = [
         flags: "admin noscript loading stale",
         since: "7.0.0",
         summary: "Gives the distribution of commands' times.",
-        run: runServer.latencyHistogram,
+        run: runDiagnostics.latencyHistogram,
       },
       {
         name: "history",
@@ -375,7 +378,7 @@ export const serverCommands: readonly CommandEntry[] = [
         flags: "admin noscript loading stale",
         since: "2.8.13",
         summary: "Gives an event's samples.",
-        run: runServer.latencyHistory,
+        run: runDiagnostics.latencyHistory,
       },
       {
         name: "latest",
@@ -383,7 +386,7 @@ export const serverCommands: readonly CommandEntry[] = [
         flags: "admin noscript loading stale",
         since: "2.8.13",
         summary: "Gives each event's newest sample.",
-        run: runServer.latencyLatest,
+        run: runDiagnostics.latencyLatest,
       },
       {
         name: "reset",
@@ -391,7 +394,7 @@ export const serverCommands: readonly CommandEntry[] = [
         flags: "admin noscript loading stale",
         since: "2.8.13",
         summary: "Forgets samples.",
-        run: runServer.latencyReset,
+        run: runDiagnostics.latencyReset,
       },
     ],
   },
@@ -416,7 +419,7 @@ export const serverCommands: readonly CommandEntry[] = [
         flags: "",
         since: "4.0.0",
         summary: "Says a word about memory.",
-        run: runServer.memoryDoctor,
+        run: runDiagnostics.memoryDoctor,
       },
       {
         name: "help",
@@ -424,7 +427,7 @@ export const serverCommands: readonly CommandEntry[] = [
         flags: "loading stale",
         since: "4.0.0",
         summary: "Lists the subcommands.",
-        run: runServer.memoryHelp,
+        run: runDiagnostics.memoryHelp,
       },
       {
         name: "malloc-stats",
@@ -432,7 +435,7 @@ export const serverCommands: readonly CommandEntry[] = [
         flags: "",
         since: "4.0.0",
         summary: "Gives figures of the allocator.",
-        run: runServer.memoryMallocStats,
+        run: runDiagnostics.memoryMallocStats,
       },
       {
         name: "purge",
@@ -441,7 +444,7 @@ export const serverCommands: readonly CommandEntry[] = [
         since: "4.0.0",
         summary: "Asks the allocator to give memory back.",
         note: "works when node runs with --expose-gc",
-        run: runServer.memoryPurge,
+        run: runDiagnostics.memoryPurge,
       },
       {
         name: "stats",
@@ -449,7 +452,7 @@ export const serverCommands: readonly CommandEntry[] = [
         flags: "",
         since: "4.0.0",
         summary: "Tells where the memory is.",
-        run: runServer.memoryStats,
+        run: runDiagnostics.memoryStats,
       },
       {
         name: "usage",
@@ -575,7 +578,7 @@ export const serverCommands: readonly CommandEntry[] = [
     since: "1.0.0",
     summary: "Saves.",
     note: "needs a folder of data",
-    run: runServer.save,
+    run: runDurability.save,
   },
   {
     name: "shutdown",
@@ -608,7 +611,7 @@ export const serverCommands: readonly CommandEntry[] = [
         flags: "admin loading stale",
         since: "2.2.12",
         summary: "Gives slow calls.",
-        run: runServer.slowlogGet,
+        run: runDiagnostics.slowlogGet,
       },
       {
         name: "help",
@@ -616,7 +619,7 @@ export const serverCommands: readonly CommandEntry[] = [
         flags: "loading stale",
         since: "6.2.0",
         summary: "Lists the subcommands.",
-        run: runServer.slowlogHelp,
+        run: runDiagnostics.slowlogHelp,
       },
       {
         name: "len",
@@ -624,7 +627,7 @@ export const serverCommands: readonly CommandEntry[] = [
         flags: "admin loading stale",
         since: "2.2.12",
         summary: "Counts the slow calls.",
-        run: runServer.slowlogLen,
+        run: runDiagnostics.slowlogLen,
       },
       {
         name: "reset",
@@ -632,7 +635,7 @@ export const serverCommands: readonly CommandEntry[] = [
         flags: "admin loading stale",
         since: "2.2.12",
         summary: "Forgets the slow calls.",
-        run: runServer.slowlogReset,
+        run: runDiagnostics.slowlogReset,
       },
     ],
   },
