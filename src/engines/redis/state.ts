@@ -166,7 +166,7 @@ export class RedisServer {
     this.startedAt = this.now;
     this.lastSave = Math.floor(this.now / 1000);
     this.dbs = Array.from({ length: 16 }, (_, index) => new Database(this, index));
-    this.pubsub = new PubSub(this);
+    this.pubsub = new PubSub();
     this.tracking = new Tracking(this);
     this.blocking = new Blocking(this);
     this.slowlog = new Slowlog(this);

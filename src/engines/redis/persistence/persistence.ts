@@ -2,26 +2,20 @@ import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Client } from "../client.js";
 import type { Change, Propagator } from "../propagation.js";
-import { ErrorReply, err, OK, type Reply, Status } from "../protocol/reply.js";
+import { err, type Reply, Status } from "../protocol/reply.js";
 import type { PersistencePort, RedisServer } from "../state.js";
 import { AppendLog, diskErrorText, type LogFiles, realFiles } from "./append-log.js";
 import { lockFolder } from "./folder-lock.js";
 import { loadData } from "./load.js";
 import { LogFolder, syncFolder } from "./log-folder.js";
 import type { LogFile } from "./manifest.js";
-import { RdbFileWriter } from "./rdb-file.js";
 import { ChangeWriter } from "./request-text.js";
-import { BackgroundSnapshot, CommandForm, writeSnapshot } from "./snapshot.js";
+import { Saving } from "./saving.js";
+import { BackgroundSnapshot, CommandForm } from "./snapshot.js";
 
 /** How long after a failed rewrite the next one begins by itself; each failure doubles it, up to an hour. */
 const firstRetryMs = 1000;
 const longestRetryMs = 3_600_000;
-/** How long after a failed snapshot the save points start the next one. */
-const saveRetryMs = 5000;
-
-const SAVE_FAILED =
-  "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
-const SAVING = err("Background save already in progress");
 const REWRITING = err("Background append only file rewriting already in progress");
 const OTHER_CHILD = err(
   "Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible.",
@@ -46,7 +40,7 @@ interface Rewrite {
 export class Persistence implements PersistencePort, Propagator {
   readonly #server: RedisServer;
   readonly #folder: LogFolder;
-  readonly #rdbPath: string;
+  readonly #saving: Saving;
   readonly #files: LogFiles;
   readonly #unlock: () => void;
   readonly #writer = new ChangeWriter();
@@ -72,19 +66,11 @@ export class Persistence implements PersistencePort, Propagator {
   #retryMs = firstRetryMs;
   #retryAt = 0;
 
-  #save: { readonly snapshot: BackgroundSnapshot; readonly done: Promise<void> } | undefined;
-  #saveScheduled = false;
-  #saveOk = true;
-  #saveSeconds = -1;
-  #saves = 0;
-  #dirtyAtSave = 0;
-  #lastSaveTry = 0;
-
   private constructor(server: RedisServer, dataDir: string, files: LogFiles) {
     mkdirSync(dataDir, { recursive: true });
     this.#server = server;
     this.#files = files;
-    this.#rdbPath = join(dataDir, "dump.rdb");
+    this.#saving = new Saving(server, join(dataDir, "dump.rdb"));
     this.#unlock = lockFolder(dataDir);
     try {
       this.#folder = new LogFolder(dataDir);
@@ -114,7 +100,7 @@ export class Persistence implements PersistencePort, Propagator {
   async #start(): Promise<void> {
     const server = this.#server;
     this.#on = server.config.appendonly;
-    const from = await loadData(server, this.#on ? this.#folder : undefined, this.#rdbPath);
+    const from = await loadData(server, this.#on ? this.#folder : undefined, this.#saving.path);
     if (this.#on) this.#folder.deleteHistory();
     if (!this.#on) {
       // As in Redis: without a log what was saved last is all there is.
@@ -220,10 +206,10 @@ export class Persistence implements PersistencePort, Propagator {
         else this.syncSoon();
       }
     }
-    if (this.#rewrite === undefined && this.#save === undefined) {
-      if (this.#saveScheduled) this.backgroundSave(false);
+    if (this.#rewrite === undefined && !this.#saving.running) {
+      if (this.#saving.scheduled) this.backgroundSave(false);
       else if (this.#rewriteDue(now)) this.#beginRewrite();
-      else if (this.#saveDue()) this.backgroundSave(false);
+      else if (this.#saving.due) this.backgroundSave(false);
     }
   }
 
@@ -237,14 +223,6 @@ export class Persistence implements PersistencePort, Propagator {
     if (autoRewritePercentage === 0 || size <= autoRewriteMinSize) return false;
     const base = Math.max(1, this.#bytesAfterRewrite);
     return (size * 100) / base - 100 >= autoRewritePercentage;
-  }
-
-  #saveDue(): boolean {
-    const server = this.#server;
-    const changes = server.dirty - this.#dirtyAtSave;
-    const seconds = Math.floor(server.now / 1000) - server.lastSave;
-    if (!this.#saveOk && server.now - this.#lastSaveTry <= saveRetryMs) return false;
-    return server.config.savePoints.some((point) => changes >= point.changes && seconds > point.seconds);
   }
 
   /** Begins a base of the data as it is now; what follows goes into a new increment. */
@@ -353,7 +331,7 @@ export class Persistence implements PersistencePort, Propagator {
 
   rewrite(): Reply {
     if (this.#rewrite !== undefined) return REWRITING;
-    if (this.#save !== undefined || this.#server.inUnit) {
+    if (this.#saving.running || this.#server.inUnit) {
       this.#rewriteScheduled = true;
       return new Status("Background append only file rewriting scheduled");
     }
@@ -365,55 +343,16 @@ export class Persistence implements PersistencePort, Propagator {
   }
 
   save(): Reply {
-    if (this.#save !== undefined) return SAVING;
-    try {
-      writeSnapshot(this.#server, new RdbFileWriter(this.#server), this.#rdbPath);
-    } catch (error) {
-      this.#server.log("warning", `The snapshot could not be written: ${diskErrorText(error)}`);
-      return new ErrorReply("ERR");
-    }
-    this.#saved(this.#server.dirty);
-    return OK;
-  }
-
-  #saved(dirty: number): void {
-    const server = this.#server;
-    this.#dirtyAtSave = dirty;
-    this.#saveOk = true;
-    this.#saves++;
-    server.lastSave = Math.floor(server.clock.now() / 1000);
+    return this.#saving.save();
   }
 
   backgroundSave(scheduled: boolean): Reply {
-    if (this.#save !== undefined) return SAVING;
-    if (this.#rewrite !== undefined || this.#server.inUnit) {
+    if (!this.#saving.running && (this.#rewrite !== undefined || this.#server.inUnit)) {
       if (!scheduled && !this.#server.inUnit) return OTHER_CHILD;
-      this.#saveScheduled = true;
+      this.#saving.scheduled = true;
       return new Status("Background saving scheduled");
     }
-    const server = this.#server;
-    const { dirty } = server;
-    this.#saveScheduled = false;
-    this.#lastSaveTry = server.now;
-    const snapshot = new BackgroundSnapshot(server, new RdbFileWriter(server));
-    const temporary = `${this.#rdbPath}.${process.pid}.tmp`;
-    const done = snapshot
-      .write(temporary)
-      .then(() => {
-        renameSync(temporary, this.#rdbPath);
-        this.#saved(dirty);
-        this.#saveSeconds = Math.floor((performance.now() - snapshot.startedAt) / 1000);
-      })
-      .catch((error: unknown) => {
-        if (this.#closed) return;
-        this.#saveOk = false;
-        server.log("warning", `The snapshot could not be written: ${diskErrorText(error)}`);
-      })
-      .finally(() => {
-        this.#save = undefined;
-      });
-    this.#save = { snapshot, done };
-    return new Status("Background saving started");
+    return this.#saving.begin();
   }
 
   configured(): void {
@@ -423,7 +362,7 @@ export class Persistence implements PersistencePort, Propagator {
     if (wanted) {
       this.#retryAt = 0;
       // Within a transaction the base would hold what the increment is about to get as well: then cron begins.
-      if (this.#rewrite === undefined && this.#save === undefined && !this.#server.inUnit) this.#beginRewrite();
+      if (this.#rewrite === undefined && !this.#saving.running && !this.#server.inUnit) this.#beginRewrite();
       return;
     }
     this.#rewriteScheduled = false;
@@ -442,18 +381,10 @@ export class Persistence implements PersistencePort, Propagator {
   }
 
   info(): readonly (readonly [string, string | number])[] {
-    const server = this.#server;
     const rewriting = this.#rewrite;
     const seconds = (since: number): number => Math.floor((performance.now() - since) / 1000);
     const out: (readonly [string, string | number])[] = [
-      ["rdb_changes_since_last_save", server.dirty - this.#dirtyAtSave],
-      ["rdb_bgsave_in_progress", this.#save === undefined ? 0 : 1],
-      ["rdb_last_save_time", server.lastSave],
-      ["rdb_last_bgsave_status", this.#saveOk ? "ok" : "err"],
-      ["rdb_last_bgsave_time_sec", this.#saveSeconds],
-      ["rdb_current_bgsave_time_sec", this.#save === undefined ? -1 : seconds(this.#save.snapshot.startedAt)],
-      ["rdb_saves", this.#saves],
-      ["rdb_last_cow_size", 0],
+      ...this.#saving.info(),
       ["aof_enabled", this.#on ? 1 : 0],
       ["aof_rewrite_in_progress", rewriting === undefined ? 0 : 1],
       ["aof_rewrite_scheduled", this.#rewriteScheduled ? 1 : 0],
@@ -478,25 +409,21 @@ export class Persistence implements PersistencePort, Propagator {
   }
 
   failure(): string | undefined {
-    const { stopWritesOnSaveError, savePoints } = this.#server.config;
-    if (!this.#saveOk && stopWritesOnSaveError && savePoints.length > 0) return SAVE_FAILED;
     const failure = this.#log?.failure;
-    return failure === undefined ? undefined : `MISCONF Errors writing to the AOF file: ${failure}`;
+    return this.#saving.failure ?? (failure && `MISCONF Errors writing to the AOF file: ${failure}`);
   }
 
   async close(save: boolean | undefined): Promise<void> {
     if (this.#closed) return;
     if (save ?? this.#server.config.savePoints.length > 0) {
-      this.#save?.snapshot.cancel();
-      await this.#save?.done;
+      await this.#saving.cancel(false);
       // Its failure is in the log; the log of commands holds all the same.
       this.save();
     }
     this.#closed = true;
     this.#rewrite?.snapshot.cancel();
-    this.#save?.snapshot.cancel();
+    await this.#saving.cancel(true);
     await this.#rewrite?.done;
-    await this.#save?.done;
     const log = this.#log;
     this.#server.propagator = undefined;
     if (log !== undefined) {

@@ -1,7 +1,6 @@
 import type { Client } from "../client.js";
 import { globMatch } from "../data/glob.js";
 import { encodeArrayHead, encodeBulk } from "../protocol/encode.js";
-import type { RedisServer } from "../state.js";
 
 type Subscribers = Map<string, Set<Client>>;
 
@@ -23,11 +22,6 @@ export class PubSub {
   readonly channels: Subscribers = new Map();
   readonly patterns: Subscribers = new Map();
   readonly shardChannels: Subscribers = new Map();
-  readonly #server: RedisServer;
-
-  constructor(server: RedisServer) {
-    this.#server = server;
-  }
 
   /** An estimate of the memory that subscriptions take. */
   get bytes(): number {
