@@ -39,6 +39,7 @@ export function supportPage(): string {
       "- A plain constant is refused for a tuple that is clustered downwards; Cassandra takes it, and then cannot flush the table.",
       "- `-name` is a negation; the lexer of Cassandra 5.0 takes a name that begins with n or N after the sign for the beginning of `NaN`.",
       "- `blob_as_timeuuid`, `min` and `max` give a timeuuid; in Cassandra 5.0 they have the type of an internal class.",
+      "- Pages of GROUP BY end as others do; Cassandra may give the state of a further page, which it then refuses.",
       "- A set within another bound value is put in order; Cassandra keeps it as it came.",
     ].join("\n"),
     "## Types",

@@ -164,7 +164,6 @@ export class Restrictions {
     if (isKeyRange && clusteringIndexed) usesIndex = true;
     // The rows of a range are looked at for these too; Cassandra only counts them where it filters by them.
     const uncounted = isKeyRange && !usesIndex && !clusteringFilters ? clustering.length : 0;
-    const filtersClustering = clusteringFilters || usesIndex;
     if (clusteringFilters || (isKeyRange && clustering.length > 0)) filtered.push(...clustering);
     else if (usesIndex) filtered.push(...clustering);
     if (nonKey.length > 0) {
@@ -191,8 +190,7 @@ export class Restrictions {
     }
     if (
       kind === "select" &&
-      filtersClustering &&
-      clustering.some((each) => each.kind === "slice" && each.isMulti && each.columns.length > 1)
+      clustering.slice(bounding).some((each) => each.kind === "slice" && each.isMulti && each.columns.length > 1)
     )
       throw invalid("Multi-column slice restrictions cannot be used for filtering.");
     for (const each of nonKey)
