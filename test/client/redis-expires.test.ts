@@ -58,7 +58,7 @@ test("what writes have not come upon, apply removes, with all that found it", as
   const adapter = redis.adapter(prefix);
   await apply(ending, adapter);
   const shop = connect(ending, adapter);
-  const until = soon(400);
+  const until = soon(2_000);
   const { applied } = await shop.score.insertMany(Array.from({ length: 700 }, (_, i) => makeScore(i, until)));
   expect(applied).toBe(700);
   await passed(until);
@@ -74,7 +74,7 @@ test("each write removes some of what has ended, in its partition", async () => 
   const adapter = redis.adapter(prefix);
   await apply(ending, adapter);
   const shop = connect(ending, adapter);
-  const until = soon(300);
+  const until = soon(1_500);
   await shop.score.insertMany(Array.from({ length: 30 }, (_, i) => makeScore(3 * i, until)));
   await passed(until);
   for (let i = 0; i < 6; i++) await shop.score.put({ ...makeScore(1000), board: "b0" });
@@ -87,7 +87,7 @@ test("a place is counted among what has not ended", async () => {
   const adapter = redis.adapter(redis.prefix());
   await apply(ending, adapter);
   const shop = connect(ending, adapter);
-  const until = soon(400);
+  const until = soon(2_000);
   for (let i = 0; i < 30; i++) await shop.score.insert(makeScore(i, i % 2 === 0 ? until : undefined));
   const key = { board: "b0", player: "p3" };
   expect(await shop.place(key)).toMatchObject({ rank: 7, of: 10 });
@@ -102,7 +102,7 @@ describe("a model that changes", () => {
     const adapter = redis.adapter(redis.prefix());
     await apply(staying, adapter);
     const before = connect(staying, adapter);
-    const until = soon(300);
+    const until = soon(1_500);
     await before.score.insertMany(Array.from({ length: 20 }, (_, i) => makeScore(i, until)));
     await passed(until);
     const after = connect(ending, adapter);
