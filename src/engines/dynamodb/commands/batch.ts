@@ -1,10 +1,10 @@
-import { type CapacityDetail, Consumption, readUnits } from "../data/capacity.js";
+import { Consumption, ConsumptionByTable, readUnits } from "../data/capacity.js";
 import { decodeItem, RawJson, storedSize } from "../data/item-codec.js";
 import type { Table } from "../data/table.js";
 import { DynamoError, validation } from "../errors.js";
 import { Projection } from "../expressions/paths.js";
 import type { Path } from "../expressions/syntax.js";
-import { boolean, item as itemShape, type Members, type Shape, string } from "../protocol/shapes.js";
+import { boolean, item as itemShape, type Members, requiredItem, string } from "../protocol/shapes.js";
 import { checkItem, type Item } from "../values/attribute-value.js";
 import { partitionPrefix, tableKey } from "../values/key-encoding.js";
 import { andThen, type Call, type Operation, type Reply } from "./operation.js";
@@ -16,6 +16,7 @@ import {
   checkItemKeys,
   checkKey,
   checkParameters,
+  consumedByTable,
   largestItem,
   metricsShape,
   namesShape,
@@ -36,8 +37,6 @@ const mostGets = 100;
 const mostWrites = 25;
 /** Bytes of items that one BatchGetItem gives back. */
 const largestReply = 16 * 1024 * 1024;
-
-const requiredItem: Shape = { kind: "item", required: true };
 
 const batchGetMembers: Members = {
   ReturnConsumedCapacity: capacityShape,
@@ -80,22 +79,6 @@ const batchWriteMembers: Members = {
     },
   },
 };
-
-/** Units of each table that a batch used, as a reply tells them. */
-function consumedByTable(call: Call, used: ReadonlyMap<Table, Consumption>): { ConsumedCapacity?: object[] } {
-  const detail = call.input["ReturnConsumedCapacity"] as CapacityDetail | undefined;
-  if (detail === undefined || detail === "NONE") return {};
-  return { ConsumedCapacity: [...used.values()].map((each) => each.report(detail)) };
-}
-
-function consumptionOf(used: Map<Table, Consumption>, table: Table): Consumption {
-  let own = used.get(table);
-  if (own === undefined) {
-    own = new Consumption(table);
-    used.set(table, own);
-  }
-  return own;
-}
 
 /** Runs a check of throughput; tells whether there was any left. */
 function hasUnits(check: () => void): { readonly error?: DynamoError } {
@@ -166,7 +149,7 @@ function batchGetItem(call: Call): Reply {
 
 function readGets(call: Call, gets: readonly TableGets[], unprocessedShare: number): Reply {
   const { engine } = call;
-  const used = new Map<Table, Consumption>();
+  const used = new ConsumptionByTable();
   const responses: Record<string, (RawJson | Item)[]> = {};
   const unprocessed: Record<string, object> = {};
   let bytes = 0;
@@ -192,7 +175,7 @@ function readGets(call: Call, gets: readonly TableGets[], unprocessedShare: numb
       done++;
       bytes += size;
       const units = readUnits(size, strong);
-      consumptionOf(used, table).tableUnits += units;
+      used.of(table).tableUnits += units;
       engine.throttle?.take(source, units);
       if (stored === undefined) return;
       responses[name]!.push(projection === undefined ? RawJson.ofStored(stored) : projection.apply(decodeItem(stored)));
@@ -275,13 +258,13 @@ function writeEntries(call: Call, entries: readonly BatchEntry[]): Reply | Promi
   }
   if (wanted.length === 0 && refused !== undefined) throw refused;
   const done = engine.catalog.write(() => {
-    const used = new Map<Table, Consumption>();
+    const used = new ConsumptionByTable();
     for (const { write } of wanted) {
       const prepared = prepareWrite(write);
       const own = new Consumption(write.table);
       applyWrite(engine, prepared, own);
       takeWriteUnits(engine, prepared, own);
-      consumptionOf(used, write.table).add(own);
+      used.of(write.table).add(own);
     }
     return used;
   });

@@ -8,7 +8,15 @@ import { comparisonOperators, legacyExpected, legacyUpdate } from "../expression
 import { parseUpdate } from "../expressions/parser.js";
 import { Projection } from "../expressions/paths.js";
 import { bindUpdate, type Update } from "../expressions/update.js";
-import { boolean, item as itemShape, type Members, type Shape, string, value } from "../protocol/shapes.js";
+import {
+  boolean,
+  item as itemShape,
+  type Members,
+  requiredItem,
+  type Shape,
+  string,
+  value,
+} from "../protocol/shapes.js";
 import { checkItem, type Item } from "../values/attribute-value.js";
 import { partitionPrefix, tableKey } from "../values/key-encoding.js";
 import { andThen, type Call, type Operation, type Reply } from "./operation.js";
@@ -54,8 +62,6 @@ const expectedShape: Shape = {
     },
   },
 };
-
-const requiredItem: Shape = { kind: "item", required: true };
 
 const putMembers: Members = {
   ReturnConsumedCapacity: capacityShape,

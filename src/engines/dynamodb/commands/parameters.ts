@@ -1,4 +1,4 @@
-import type { CapacityDetail, Consumption } from "../data/capacity.js";
+import type { CapacityDetail, Consumption, ConsumptionByTable } from "../data/capacity.js";
 import { tableArn } from "../data/definition.js";
 import type { Index, Table } from "../data/table.js";
 import { invalidValue, resourceNotFound, validation } from "../errors.js";
@@ -216,4 +216,14 @@ export function checkIndexKeys(table: Table, item: Item): void {
 export function consumed(call: Call, used: Consumption): { ConsumedCapacity?: object } {
   const detail = call.input["ReturnConsumedCapacity"] as CapacityDetail | undefined;
   return detail === undefined || detail === "NONE" ? {} : { ConsumedCapacity: used.report(detail) };
+}
+
+/** The same for a request of several tables; `kind` as {@link Consumption.report} takes it. */
+export function consumedByTable(
+  call: Call,
+  used: ConsumptionByTable,
+  kind?: "ReadCapacityUnits" | "WriteCapacityUnits",
+): { ConsumedCapacity?: object[] } {
+  const detail = call.input["ReturnConsumedCapacity"] as CapacityDetail | undefined;
+  return detail === undefined || detail === "NONE" ? {} : { ConsumedCapacity: used.report(detail, kind) };
 }

@@ -1,4 +1,4 @@
-import { type CapacityDetail, Consumption, readUnits } from "../data/capacity.js";
+import { Consumption, ConsumptionByTable, readUnits } from "../data/capacity.js";
 import { decodeItem, RawJson, storedSize } from "../data/item-codec.js";
 import type { Table } from "../data/table.js";
 import { findToken, keepToken } from "../data/tokens.js";
@@ -7,7 +7,7 @@ import { parseUpdate } from "../expressions/parser.js";
 import { Projection } from "../expressions/paths.js";
 import type { Path } from "../expressions/syntax.js";
 import { bindUpdate, type Update } from "../expressions/update.js";
-import { item as itemShape, type Members, type Shape, string } from "../protocol/shapes.js";
+import { item as itemShape, type Members, requiredItem, type Shape, string } from "../protocol/shapes.js";
 import { checkItem, type Item } from "../values/attribute-value.js";
 import { partitionPrefix, tableKey } from "../values/key-encoding.js";
 import { metricsByTable } from "./batch.js";
@@ -19,6 +19,7 @@ import {
   checkItemKeys,
   checkKey,
   conditionOf,
+  consumedByTable,
   largestItem,
   metricsShape,
   namesShape,
@@ -39,8 +40,6 @@ import {
 /** Items that one transaction may have, and their bytes together. */
 const mostActions = 100;
 const largestTransaction = 4 * 1024 * 1024;
-
-const requiredItem: Shape = { kind: "item", required: true };
 
 const conditionMembers: Members = {
   TableName: tableNameShape,
@@ -233,7 +232,7 @@ function writeOf(table: Table, { kind, input, keys, size, condition, update }: B
 /** What a transaction of writes did. */
 interface Written {
   readonly prepared: readonly Prepared[];
-  readonly used: ReadonlyMap<Table, Consumption>;
+  readonly used: ConsumptionByTable;
   /** It was done before, under the same token; nothing was written now. */
   readonly repeated: boolean;
 }
@@ -270,40 +269,25 @@ export function writeTogether(
       return { prepared: [], used: repeatedReads(writes), repeated: true };
     }
     const prepared = eachAction(writes, prepare);
-    const used = new Map<Table, Consumption>();
+    const used = new ConsumptionByTable();
     for (const each of prepared) {
       const own = new Consumption(each.write.table);
       applyWrite(engine, each, own);
       own.double();
       takeWriteUnits(engine, each, own);
-      const sum = used.get(each.write.table);
-      if (sum === undefined) used.set(each.write.table, own);
-      else sum.add(own);
+      used.of(each.write.table).add(own);
     }
     if (token !== undefined) keepToken(catalog, token.text, token.request, {}, now);
     return { prepared, used, repeated: false };
   });
 }
 
-/** Units of a transaction, which are told apart from those of other requests. */
-export function consumedTogether(
-  call: Call,
-  used: ReadonlyMap<Table, Consumption>,
-  kind: "ReadCapacityUnits" | "WriteCapacityUnits",
-): { ConsumedCapacity?: object[] } {
-  const detail = call.input["ReturnConsumedCapacity"] as CapacityDetail | undefined;
-  if (detail === undefined || detail === "NONE") return {};
-  return { ConsumedCapacity: [...used.values()].map((each) => each.report(detail, kind)) };
-}
-
 /** Units that reading the items of a transaction again takes: what a repeated request costs. */
-function repeatedReads(keys: readonly { table: Table; key: string }[]): Map<Table, Consumption> {
-  const used = new Map<Table, Consumption>();
+function repeatedReads(keys: readonly { table: Table; key: string }[]): ConsumptionByTable {
+  const used = new ConsumptionByTable();
   for (const { table, key } of keys) {
-    const own = used.get(table) ?? new Consumption(table);
-    used.set(table, own);
     const stored = table.stored(key);
-    own.tableUnits += 2 * readUnits(stored === undefined ? 0 : storedSize(stored), true);
+    used.of(table).tableUnits += 2 * readUnits(stored === undefined ? 0 : storedSize(stored), true);
   }
   return used;
 }
@@ -322,7 +306,7 @@ function transactWriteItems(call: Call): Reply | Promise<Reply> {
   checkOnce(writes);
   const done = writeTogether(engine, writes, prepareWrite, token);
   return andThen(done, ({ used, repeated }) => ({
-    ...consumedTogether(call, used, repeated ? "ReadCapacityUnits" : "WriteCapacityUnits"),
+    ...consumedByTable(call, used, repeated ? "ReadCapacityUnits" : "WriteCapacityUnits"),
     ...metricsByTable(input, writes),
   }));
 }
@@ -344,9 +328,9 @@ export interface ItemRead {
 export function readTogether(
   engine: Engine,
   reads: readonly ItemRead[],
-): { items: (RawJson | Item | undefined)[]; used: Map<Table, Consumption> } {
+): { items: (RawJson | Item | undefined)[]; used: ConsumptionByTable } {
   checkOnce(reads);
-  const used = new Map<Table, Consumption>();
+  const used = new ConsumptionByTable();
   let bytes = 0;
   const items = eachAction(reads, ({ table, key, keyItem, paths }) => {
     const partition = engine.throttle && partitionPrefix(keyItem[table.schema.partition.name]!);
@@ -355,10 +339,8 @@ export function readTogether(
     const stored = table.stored(key);
     const size = stored === undefined ? 0 : storedSize(stored);
     bytes += size;
-    const own = used.get(table) ?? new Consumption(table);
-    used.set(table, own);
     const units = 2 * readUnits(size, true);
-    own.tableUnits += units;
+    used.of(table).tableUnits += units;
     engine.throttle?.take(source, units);
     if (stored === undefined) return undefined;
     return paths === undefined ? RawJson.ofStored(stored) : new Projection(paths).apply(decodeItem(stored));
@@ -391,7 +373,7 @@ function transactGetItems(call: Call): Reply {
   });
   const { items, used } = readTogether(engine, reads);
   return {
-    ...consumedTogether(call, used, "ReadCapacityUnits"),
+    ...consumedByTable(call, used, "ReadCapacityUnits"),
     Responses: items.map((item) => (item === undefined ? {} : { Item: item })),
   };
 }

@@ -79,3 +79,22 @@ export class Consumption {
     return out;
   }
 }
+
+/** Units that a request of several tables takes, by table. */
+export class ConsumptionByTable {
+  readonly #byTable = new Map<Table, Consumption>();
+
+  of(table: Table): Consumption {
+    let own = this.#byTable.get(table);
+    if (own === undefined) {
+      own = new Consumption(table);
+      this.#byTable.set(table, own);
+    }
+    return own;
+  }
+
+  /** As a reply tells them, in the order in which tables were first used. */
+  report(...how: Parameters<Consumption["report"]>): object[] {
+    return [...this.#byTable.values()].map((each) => each.report(...how));
+  }
+}

@@ -38,6 +38,7 @@ export const string: Shape = { kind: "string" };
 export const boolean: Shape = { kind: "boolean" };
 export const item: Shape = { kind: "item" };
 export const value: Shape = { kind: "value" };
+export const requiredItem: Shape = { kind: "item", required: true };
 
 const mostErrors = 10;
 
