@@ -1,6 +1,14 @@
+import {
+  GetItemCommand,
+  ProvisionedThroughputExceededException,
+  PutItemCommand,
+  ThrottlingException,
+  TransactWriteItemsCommand,
+} from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startDynamodb } from "../../src/engines/dynamodb/server.js";
-import { call, tableInput } from "./client.js";
+import { start } from "../cli/keyfold.js";
+import { call, clientOf, createTable, tableInput } from "./client.js";
 
 let engine: Awaited<ReturnType<typeof startDynamodb>>;
 let now = Date.parse("2026-01-01T00:00:00Z");
@@ -78,5 +86,57 @@ describe("throughput: true", () => {
     while ((await call(engine.port, "GetItem", get)).status === 200) read++;
     // 22 units each.
     expect(read).toBe(Math.ceil(3_000 / 22));
+  });
+});
+
+describe("keyfold dev --throughput", () => {
+  it("gives the AWS SDK its own errors with their reasons", async () => {
+    const dev = start(["dev", "--only", "dynamodb", "--any-port", "--json", "--throughput"]);
+    const client = clientOf((JSON.parse(await dev.line()) as { dynamodb: string }).dynamodb);
+    /** The error of the first write that is refused. */
+    const refused = async (table: string): Promise<unknown> => {
+      try {
+        for (let at = 0; at < 2_000; at++) {
+          const Item = { pk: { S: "hot" }, sk: { S: String(at) }, text: { S: "x".repeat(300_000) } };
+          await client.send(new PutItemCommand({ TableName: table, Item }));
+        }
+        return undefined;
+      } catch (error) {
+        return error;
+      }
+    };
+    await createTable(client, "by-request");
+    const hot = await refused("by-request");
+    expect(hot).toBeInstanceOf(ThrottlingException);
+    expect((hot as ThrottlingException).throttlingReasons).toEqual([
+      {
+        reason: "TableWriteKeyRangeThroughputExceeded",
+        resource: "arn:aws:dynamodb:eu-west-1:123456789012:table/by-request",
+      },
+    ]);
+    await createTable(client, "by-capacity", {
+      BillingMode: "PROVISIONED",
+      ProvisionedThroughput: { ReadCapacityUnits: 1, WriteCapacityUnits: 300 },
+    });
+    const over = await refused("by-capacity");
+    expect(over).toBeInstanceOf(ProvisionedThroughputExceededException);
+    expect((over as ProvisionedThroughputExceededException).ThrottlingReasons).toEqual([
+      {
+        reason: "TableWriteProvisionedThroughputExceeded",
+        resource: "arn:aws:dynamodb:eu-west-1:123456789012:table/by-capacity",
+      },
+    ]);
+    // Reads have units of their own.
+    const Key = { pk: { S: "hot" }, sk: { S: "0" } };
+    expect((await client.send(new GetItemCommand({ TableName: "by-request", Key }))).Item).toBeDefined();
+    const Put = { TableName: "by-capacity", Item: { ...Key, text: { S: "t" } } };
+    const cancelled = client.send(new TransactWriteItemsCommand({ TransactItems: [{ Put }] }));
+    await expect(cancelled).rejects.toMatchObject({
+      name: "TransactionCanceledException",
+      CancellationReasons: [{ Code: "ProvisionedThroughputExceeded" }],
+    });
+    client.destroy();
+    dev.child.kill("SIGTERM");
+    await dev.ended;
   });
 });
