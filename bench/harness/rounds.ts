@@ -35,14 +35,22 @@ export interface RoundsOptions {
   readonly rounds?: number;
   /** Rounds before, not counted; default 1. */
   readonly warmup?: number;
+  /**
+   * Milliseconds for which each contender runs before all rounds; default 0. For rounds so short that a compiler would
+   * still be at work in them.
+   */
+  readonly warmupMs?: number;
 }
 
 export async function compare(
   title: string,
   goal: string,
   contenders: readonly Contender[],
-  { rounds = 7, warmup = 1 }: RoundsOptions = {},
+  { rounds = 7, warmup = 1, warmupMs = 0 }: RoundsOptions = {},
 ): Promise<Comparison> {
+  for (const contender of contenders) {
+    for (const began = performance.now(); performance.now() - began < warmupMs; ) await contender.run(-warmup);
+  }
   const samples = new Map(contenders.map((contender) => [contender.name, [] as Sample[]]));
   for (let round = -warmup; round < rounds; round++) {
     for (let turn = 0; turn < contenders.length; turn++) {
