@@ -4,7 +4,10 @@ import { seededRandom } from "../../src/testing/random.js";
 import { type Comparison, compare, type RoundsOptions, timed } from "../harness/rounds.js";
 import { asClient, type BenchClients, concurrently } from "./clients.js";
 
-/** Leaderboards of a million members (fewer in a quick run), 64 calls at a time. */
+/**
+ * Leaderboards of a million members (fewer in a quick run), 64 calls at a time. Both answer a call with one round trip;
+ * keyfold's calls of one turn travel together, and the best 10, which all callers ask for, are asked for once a turn.
+ */
 export async function boardComparisons(
   clients: BenchClients,
   report: (comparison: Comparison) => void,
@@ -53,6 +56,19 @@ export async function boardComparisons(
         { name: "keyfold (ioredis)", run: run((n) => plain.around(member(n), 5)) },
         { name: "keyfold (node-redis)", run: run((n) => onNode.around(member(n), 5)) },
         { name: "redis-rank", run: run((n) => peer.around(member(n), 5)) },
+      ],
+      rounds,
+    ),
+  );
+  const offset = (n: number) => (n * 7919) % (members - 10);
+  report(
+    await compare(
+      `leaderboard of ${members.toLocaleString("en")}, 10 from anywhere, each call another page`,
+      "redis-rank, no goal",
+      [
+        { name: "keyfold (ioredis)", run: run((n) => plain.page(offset(n), 10)) },
+        { name: "keyfold (node-redis)", run: run((n) => onNode.page(offset(n), 10)) },
+        { name: "redis-rank", run: run((n) => peer.list(offset(n) + 1, offset(n) + 10)) },
       ],
       rounds,
     ),

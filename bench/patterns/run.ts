@@ -2,7 +2,7 @@ import { startServer } from "../harness/processes.js";
 import type { Comparison, RoundsOptions } from "../harness/rounds.js";
 import { openClients } from "./clients.js";
 
-/** The patterns beside the libraries for the same work, all on one real Redis 7.0. */
+/** The patterns beside the libraries for the same work, all on one real Redis 8.2. */
 export async function patternBench(
   name: string,
   report: (comparison: Comparison) => void,
@@ -10,9 +10,9 @@ export async function patternBench(
   quick: boolean,
 ): Promise<void> {
   const server = await startServer(
-    "Redis 7.0",
+    "Redis 8.2",
     process.execPath,
-    ["scripts/real-engine.mjs", "redis70", "--port", "0"],
+    ["scripts/real-engine.mjs", "redis", "--port", "0"],
     (line) => /redis:\/\/\S+/.exec(line)?.[0],
   );
   const clients = await openClients(server.url);

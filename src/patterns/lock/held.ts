@@ -65,7 +65,10 @@ export class Held implements AsyncDisposable {
     return this.valid;
   }
 
-  /** Gives the lock back; true when it was still held. Harmless when repeated. */
+  /**
+   * Gives the lock back; true when it was still held. Harmless when repeated: the second time says false, also where the
+   * driver sent it again by itself.
+   */
   async release(): Promise<boolean> {
     this.#stop();
     return this.#keeper.free(this.#keys, this.#token);
