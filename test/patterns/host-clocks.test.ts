@@ -12,7 +12,7 @@ const host = `
   import { concurrencyLimit, fixedWindow, rateLimit, slidingLog, slidingWindow, tokenBucket } from "keyfold/rate-limit";
   const [url, prefix] = process.argv.slice(1);
   const redis = new Redis(url);
-  const limit = { limit: 6, windowMs: 10_000 };
+  const limit = { limit: 6, windowMs: 600_000 };
   const limiters = Object.fromEntries(
     [fixedWindow, slidingWindow, slidingLog, tokenBucket].map((kind) => [kind.name, rateLimit(redis, { prefix, limit: kind(limit) })]),
   );

@@ -46,14 +46,22 @@ describe.runIf(url?.startsWith("redis+sentinel:"))("a failover behind Sentinel",
     return primary;
   }
 
-  /** Cuts the replica off, which comes back a second later. */
-  const cutReplica = (primary: Redis) => primary.call("CLIENT", "KILL", "TYPE", "replica");
+  /** Cuts the replica off, which would come back within a second: so it is stopped, too. The result lets it go on. */
+  async function cutReplica(primary: Redis): Promise<() => void> {
+    const port = /slave0:.*port=(\d+)/.exec(await primary.info("replication"))![1];
+    const pid = await pidOf(await openOne(Number(port)));
+    process.kill(pid, "SIGSTOP");
+    stopped.push(pid);
+    await primary.call("CLIENT", "KILL", "TYPE", "replica");
+    return () => process.kill(pid, "SIGCONT");
+  }
 
   /** Stops the primary, and resolves when the Sentinel has made another. */
-  async function failOver(primary: Redis, pid: number): Promise<void> {
+  async function failOver(primary: Redis, pid: number, stoppedThen = () => {}): Promise<void> {
     const before = primary.options.port;
     process.kill(pid, "SIGSTOP");
     stopped.push(pid);
+    stoppedThen();
     await expect.poll(primaryPort, { timeout: 30_000, interval: 200 }).not.toBe(before);
     await sleep(300);
   }
@@ -66,10 +74,10 @@ describe.runIf(url?.startsWith("redis+sentinel:"))("a failover behind Sentinel",
     const before = lock((await client()).client, { prefix, ttlMs: 120_000, renew: false });
     await (await before.tryAcquire("a"))!.release(); // the replica knows this fence
     await primary.call("WAIT", "1", "1000");
-    await cutReplica(primary);
+    const joinAgain = await cutReplica(primary);
     const first = (await before.tryAcquire("a"))!;
     expect(first.valid).toBe(true);
-    await failOver(primary, pid);
+    await failOver(primary, pid, joinAgain);
     const after = lock((await client()).client, { prefix, ttlMs: 120_000, renew: false });
     const second = (await after.tryAcquire("a"))!;
     // This is what one server and its replica do not promise.
@@ -93,8 +101,9 @@ describe.runIf(url?.startsWith("redis+sentinel:"))("a failover behind Sentinel",
     const options = { prefix, ttlMs: 120_000, renew: false, minReplicas: 1 };
     const before = kept(lock((await client()).client, { ...options, deadlineMs: 5_000 }));
     const hasty = kept(lock((await client()).client, { ...options, deadlineMs: 100 }));
-    await cutReplica(primary);
+    const joinAgain = await cutReplica(primary);
     await expect(hasty.tryAcquire("b")).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    joinAgain();
     const first = (await before.tryAcquire("a"))!; // waits until the replica is back
     expect(first.valid).toBe(true);
     await failOver(primary, pid);

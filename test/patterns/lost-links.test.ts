@@ -3,7 +3,7 @@ import { leaderboard } from "../../src/patterns/leaderboard/index.js";
 import { lock } from "../../src/patterns/lock/index.js";
 import { fixedWindow, rateLimit } from "../../src/patterns/rate-limit/index.js";
 import type { RedisClient } from "../../src/patterns/redis/link.js";
-import { freshName, openClient, rawCommand, singleServer, suiteOn } from "./clients.js";
+import { freshName, openClient, rawCommand, singleServer, sleep, suiteOn } from "./clients.js";
 
 // Links that break between a request and its reply: the server did it, and nobody heard. ioredis sends again by itself.
 
@@ -82,9 +82,12 @@ describe.runIf(singleServer).each(["ioredis 5", "ioredis 6", "node-redis 6"] as 
         let taking: Promise<void> | undefined;
         on.proxy.setRule(({ bytes }) => {
           if (!bytes.includes(`${prefix}:`) || taking !== undefined) return undefined;
-          taking = new Promise<void>((done) => setTimeout(done, 5)).then(async () => {
-            other = await others.tryAcquire("a");
-          });
+          taking = (async () => {
+            for (let i = 0; other === undefined && i < 500; i++) {
+              await sleep(2);
+              other = await others.tryAcquire("a");
+            }
+          })();
           return { kind: "cut-after" };
         });
         await outcome(held.release());

@@ -80,25 +80,25 @@ export class RateLimiter {
    *
    * @throws KeyfoldError `INPUT_INVALID` for a cost over what a limit can ever have.
    */
-  consume(key: string, options?: ConsumeOptions): Promise<RateLimitResult> {
+  async consume(key: string, options?: ConsumeOptions): Promise<RateLimitResult> {
     const cost = options?.cost ?? 1;
     if (cost !== 1) this.#checkCost(cost, this.#maxCost);
     return this.#ask(key, cost, false, options);
   }
 
   /** What {@link consume} would say now; nothing is charged. */
-  peek(key: string, options?: CallOptions): Promise<RateLimitResult> {
+  async peek(key: string, options?: CallOptions): Promise<RateLimitResult> {
     return this.#ask(key, 0, false, options);
   }
 
   /** Charges `cost` even where there is no room. */
-  penalty(key: string, cost = 1, options?: CallOptions): Promise<RateLimitResult> {
+  async penalty(key: string, cost = 1, options?: CallOptions): Promise<RateLimitResult> {
     this.#checkCost(cost, Number.MAX_SAFE_INTEGER);
     return this.#ask(key, cost, true, options);
   }
 
   /** Gives `cost` back. */
-  reward(key: string, cost = 1, options?: CallOptions): Promise<RateLimitResult> {
+  async reward(key: string, cost = 1, options?: CallOptions): Promise<RateLimitResult> {
     this.#checkCost(cost, Number.MAX_SAFE_INTEGER);
     return this.#ask(key, -cost, true, options);
   }
