@@ -7,7 +7,7 @@ describe.each(drivers)("locks over %s", (driver) => {
   const on = suiteOn(driver);
 
   it("has one holder, and every next fence is higher", async () => {
-    const locks = lock(on.client, { prefix: freshName() });
+    const locks = lock(on.client, { prefix: freshName(), deadlineMs: 5_000 });
     const first = (await locks.tryAcquire("a"))!;
     expect(first.valid).toBe(true);
     expect(await locks.tryAcquire("a")).toBeUndefined();

@@ -28,7 +28,7 @@ describe.each(drivers)("rate limits over %s", (driver) => {
 
   it.each(kinds)("$kind admits its limit, charges no refused call, and strands no key", async (limit) => {
     const prefix = freshName();
-    const limiter = rateLimit(on.client, { prefix, limit });
+    const limiter = rateLimit(on.client, { prefix, limit, deadlineMs: 5_000 });
     expect(await limiter.peek("a")).toMatchObject({ allowed: true, remaining: 5, resetMs: 0, retryAfterMs: 0 });
     for (let left = 4; left >= 0; left--)
       expect(await limiter.consume("a")).toMatchObject({ allowed: true, remaining: left, retryAfterMs: 0, limit: 5 });
@@ -52,7 +52,7 @@ describe.each(drivers)("rate limits over %s", (driver) => {
   });
 
   it.each(kinds)("$kind: penalties go over the limit, a block refuses and ends", async (limit) => {
-    const limiter = rateLimit(on.client, { prefix: freshName(), limit });
+    const limiter = rateLimit(on.client, { prefix: freshName(), limit, deadlineMs: 5_000 });
     await limiter.penalty("a", 7);
     expect(await limiter.peek("a")).toMatchObject({ remaining: 0 });
     expect(await limiter.consume("a")).toMatchObject({ allowed: false });
@@ -118,7 +118,7 @@ describe.runIf(singleServer)("in an outage", () => {
       expect(await free.consume("a")).toMatchObject({ allowed: true, degraded: "open" });
       expect(await shut.consume("a")).toMatchObject({ allowed: false, degraded: "closed" });
       expect(await alone.consume("a")).toMatchObject({ allowed: i < 2, degraded: "local" });
-      expect(performance.now() - from).toBeLessThan(3 * 60 * 1.2 + 10);
+      expect(performance.now() - from).toBeLessThan(3 * 60 * 1.2 + 60);
     }
     const from = performance.now();
     await alone.consume("b");
