@@ -30,7 +30,9 @@ describe.each(drivers)("calls of one turn over %s", (driver) => {
       batches.run(read, [`${key}none`], [""]),
       batches.run(add, [key], ["4"]),
     ]);
-    expect(answers).toEqual([1, 5, 3, "3", null, 7]);
+    // The Sentinel client of node-redis leases a connection for each command, and so keeps no order between commands.
+    const ordered = new RedisStore(on.client).link.kind !== "node-redis-sentinel";
+    expect(answers).toEqual([1, 5, 3, ordered ? "3" : expect.stringMatching(/^[37]$/), null, 7]);
     expect(send).toHaveBeenCalledTimes(3);
     send.mockRestore();
   });
