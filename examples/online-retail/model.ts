@@ -16,6 +16,8 @@ export const line = entity("line", {
     country: z.string(),
   }),
   key: ["seq"],
+  // A booked line never changes; what was wrong is cancelled by another line.
+  appendOnly: true,
 });
 
 export default defineModel({

@@ -49,27 +49,34 @@ export async function fillTables(
   };
   await keep(false);
   call.onProgress?.({ step, state: "started" });
+  const { requests } = entity;
   const walk = walkStatement(entity);
+  const level = levelCodes[requests.levels.read];
+  const whole = (value: bigint): unknown => (requests.bigints ? value : String(value));
   let done = 0;
   let keeping = Promise.resolve();
   await Promise.all(
     ranges.map(async (from, range) => {
+      if (from === "") return;
       // The ring's last token belongs to the last range.
       const end = range === RANGES - 1 ? -(LEAST + 1n) : LEAST + (RING / BigInt(RANGES)) * BigInt(range + 1);
-      let start = from;
-      while (start !== "") {
-        const rows = await readPage(walk, start, end, entity, deadline);
+      const params = [whole(BigInt(from)), whole(end)];
+      let pageState: string | undefined;
+      do {
+        const page = pageState === undefined ? { fetchSize: PAGE_ROWS } : { fetchSize: PAGE_ROWS, pageState };
+        const result = await requests.read(walk, params, level, deadline, page);
+        const rows = result.rows ?? [];
         await inParallel(rows, IN_FLIGHT, (row) => fillRow(row, names, entity, deadline));
         done += rows.length;
+        pageState = result.pageState ?? undefined;
         const last = rows.at(-1);
-        // The partition of the last row may go on: it is walked again.
-        const next = last === undefined || rows.length < PAGE_ROWS ? "" : String(BigInt(String(last["kf_token"])) - 1n);
-        start = next === start ? String(BigInt(next) + 1n) : next;
-        ranges[range] = start;
+        // The partition of the last row may go on: who begins here walks it again.
+        if (pageState === undefined) ranges[range] = "";
+        else if (last !== undefined) ranges[range] = String(BigInt(String(last["kf_token"])) - 1n);
         keeping = keeping.then(() => keep(false));
         await keeping;
         call.onProgress?.({ step, state: "running", done });
-      }
+      } while (pageState !== undefined);
     }),
   );
   await keep(true);
@@ -85,28 +92,6 @@ function walkStatement({ codec, requests }: StoredEntity): Statement {
     operation: "SELECT",
     table: plan.name,
   };
-}
-
-async function readPage(
-  walk: Statement,
-  start: string,
-  end: bigint,
-  { requests }: StoredEntity,
-  deadline: Deadline,
-): Promise<readonly Row[]> {
-  const whole = (value: bigint): unknown => (requests.bigints ? value : String(value));
-  const params = [whole(BigInt(start)), whole(end)];
-  const level = levelCodes[requests.levels.read];
-  const rows: Row[] = [];
-  let pageState: string | undefined;
-  // A page that is short says nothing: rows are gathered until the page is full or the range ends.
-  do {
-    const page = pageState === undefined ? { fetchSize: PAGE_ROWS } : { fetchSize: PAGE_ROWS, pageState };
-    const result = await requests.read(walk, params, level, deadline, page);
-    rows.push(...(result.rows ?? []));
-    pageState = result.pageState ?? undefined;
-  } while (pageState !== undefined && rows.length < PAGE_ROWS);
-  return rows;
 }
 
 /** Writes what is made of one home row into the tables. */
