@@ -1,16 +1,18 @@
 import { type Adapter, type Client, connect } from "keyfold";
+import { cassandra, open as openCassandra } from "keyfold/cassandra";
 import { type DynamoDB, dynamodb, open as openDynamodb } from "keyfold/dynamodb";
 import { type MongoDB, mongodb, open as openMongodb } from "keyfold/mongodb";
 import { expect } from "vitest";
 import model from "../../examples/online-retail/model.js";
 import { keyfold, MODEL, start } from "../cli/keyfold.js";
+import { withKeyspace } from "../client/cassandra.js";
 import { tableUrl } from "../dynamodb/table-url.js";
 
 /** The example's client, on any engine. */
 export interface Shop extends Client<typeof model, MongoDB | DynamoDB> {}
 
 /** Engines that the main job is done on. */
-export const engines = ["mongodb", "dynamodb"] as const;
+export const engines = ["mongodb", "dynamodb", "cassandra"] as const;
 export type MainJobEngine = (typeof engines)[number];
 
 /** A shop whose lines were loaded by the program, from a file, into a database of its own. */
@@ -42,6 +44,15 @@ const openers: { readonly [E in MainJobEngine]: (url: string) => Promise<Opened>
       close: () => client.close(),
     };
   },
+  async cassandra(url) {
+    const { client, keyspace } = openCassandra(url);
+    return {
+      // It serves no "together", which the example does not ask.
+      adapter: cassandra(client, { keyspace }) as unknown as Adapter<MongoDB | DynamoDB>,
+      drop: async () => void (await client.execute(`DROP KEYSPACE ${keyspace}`)),
+      close: () => client.shutdown(),
+    };
+  },
   async dynamodb(url) {
     const { DeleteTableCommand } = await import("@aws-sdk/client-dynamodb");
     const { client, table } = openDynamodb(url);
@@ -55,18 +66,15 @@ const openers: { readonly [E in MainJobEngine]: (url: string) => Promise<Opened>
 
 /**
  * The main job, as a person does it: an engine, `keyfold apply`, `keyfold load`. The engine is the embedded one in a
- * process of its own, or the server that `KEYFOLD_TEST_MONGODB_URL` or `KEYFOLD_TEST_DYNAMODB_URL` names.
+ * process of its own, or the server that `KEYFOLD_TEST_MONGODB_URL`, `KEYFOLD_TEST_DYNAMODB_URL` or
+ * `KEYFOLD_TEST_CASSANDRA_URL` names.
  */
 export async function loadedShop(engine: MainJobEngine, file: string): Promise<LoadedShop> {
   const given = process.env[`KEYFOLD_TEST_${engine.toUpperCase()}_URL`];
   const dev = given === undefined ? start(["dev", "--only", engine, "--any-port", "--json"]) : undefined;
   const told = given ?? (JSON.parse(await (dev as NonNullable<typeof dev>).line()) as Record<string, string>)[engine];
-  const server = new URL(told as string);
   const name = `main_job_${process.pid}_${Date.now().toString(36)}`;
-  const url =
-    engine === "dynamodb"
-      ? tableUrl(told as string, name)
-      : `${server.origin === "null" ? `${server.protocol}//${server.host}` : server.origin}/${name}${server.search}`;
+  const url = engine === "dynamodb" ? tableUrl(told as string, name) : withKeyspace(told as string, name);
   const applied = await keyfold(["apply", MODEL, "--to", url]);
   expect(applied.code, applied.stderr).toBe(0);
   const from = performance.now();
