@@ -6,6 +6,7 @@ import {
   AMOUNT,
   attributeOf,
   ENTITY,
+  EXPIRES,
   GROUP,
   indexAttributes,
   PARTITION,
@@ -27,6 +28,8 @@ export interface StoredItem {
   readonly version: number;
   /** Ids of the last writes, newest first. */
   readonly writes: readonly string[];
+  /** Moment from which on the record is not there, in milliseconds; undefined: it stays. */
+  readonly expiresAt: number | undefined;
 }
 
 /** An item that is made of a record and written with it. */
@@ -52,7 +55,7 @@ export interface Codec {
   identity(record: RecordData): string;
   /** The fields' attributes. */
   attributes(record: RecordData): Item;
-  /** The keys of the record's entries in indexes; undefined: it has no entry there. */
+  /** The keys of the record's entries in indexes, and its time to live; undefined: it has no entry there, or stays. */
   entries(record: RecordData): { readonly [attribute: string]: AttributeValue | undefined };
   /** What is written beside the home item. */
   derive(record: RecordData): readonly Derived[];
@@ -65,9 +68,9 @@ export interface Codec {
 }
 
 /** Owner of a unique value. */
-const OWNER = "o";
-
-export { OWNER };
+export const OWNER = "o";
+/** Of a unique value: until when its owner has it, as the owner's date is written. */
+export const UNTIL = "u";
 
 /** Compiles the codec of an entity once. */
 export function compileCodec(entity: DynamoEntity): Codec {
@@ -108,6 +111,16 @@ export function compileCodec(entity: DynamoEntity): Codec {
   const uniques = entity.uniques.map((entry) => ({ entry, make: compileEntry(entry, fields) }));
   const touched = touchedFields(entity);
   const typeName: AttributeValue = { S: entity.entity };
+  const { expires } = entity;
+  const expiresAt = (record: RecordData): number | undefined => {
+    const date = expires === undefined ? undefined : record[expires];
+    return date instanceof Date ? date.getTime() : undefined;
+  };
+  /** DynamoDB may delete an item in the second after it expired, and not before. */
+  const timeToLive = (record: RecordData): AttributeValue | undefined => {
+    const at = expiresAt(record);
+    return at === undefined ? undefined : { N: String(Math.ceil(at / 1000)) };
+  };
 
   const encodeAll = (record: RecordData): Item => {
     const item: Item = {};
@@ -175,15 +188,24 @@ export function compileCodec(entity: DynamoEntity): Codec {
         found[partition] = key && { S: key.pk };
         found[sort] = key && { S: key.sk };
       }
+      if (expires !== undefined) found[EXPIRES] = timeToLive(record);
       return found;
     },
     derive(record) {
       const own = identity(record);
       const derived: Derived[] = [];
+      const ends = timeToLive(record);
+      const ending: Item = ends === undefined ? {} : { [EXPIRES]: ends };
       for (const { place, make } of copies) {
         const key = make(record, own);
         if (key === undefined) continue;
-        const item = { ...keyAttributes(key), [ENTITY]: typeName, [PLACE]: { S: place }, ...encodeAll(record) };
+        const item = {
+          ...keyAttributes(key),
+          [ENTITY]: typeName,
+          [PLACE]: { S: place },
+          ...encodeAll(record),
+          ...ending,
+        };
         derived.push({ kind: "copy", place, key, item, bucket: undefined, fields: [] });
       }
       for (const one of contributions) {
@@ -205,7 +227,9 @@ export function compileCodec(entity: DynamoEntity): Codec {
       for (const { entry, make } of uniques) {
         const key = make(record, own);
         if (key === undefined) continue;
-        const item = { ...keyAttributes(key), [OWNER]: { S: own } };
+        const item: Item = { ...keyAttributes(key), [OWNER]: { S: own }, ...ending };
+        const until = expires === undefined ? undefined : record[expires];
+        if (until instanceof Date) item[UNTIL] = { S: until.toISOString() };
         derived.push({ kind: "unique", place: entry.name, key, item, bucket: undefined, fields: entry.fields });
       }
       return derived;
@@ -219,8 +243,10 @@ export function compileCodec(entity: DynamoEntity): Codec {
     encoder: (field) => byField.get(field)!.encode,
     record: readRecord,
     stored(item) {
+      const record = readRecord(item);
       return {
-        record: readRecord(item),
+        record,
+        expiresAt: expiresAt(record),
         version: Number(item[VERSION]?.N ?? 0),
         writes: WRITES.flatMap((name) => item[name]?.S ?? []),
       };
@@ -268,5 +294,6 @@ function touchedFields(entity: DynamoEntity): ReadonlySet<string> {
     ...where.map(({ field }) => field),
   ]);
   const amounts = entity.contributions.flatMap(({ by, sum }) => [by, ...(sum === undefined ? [] : [sum])]);
-  return new Set([...paths, ...amounts].map((path) => path.split(".")[0] as string));
+  const ends = entity.expires === undefined ? [] : [entity.expires];
+  return new Set([...paths, ...amounts, ...ends].map((path) => path.split(".")[0] as string));
 }

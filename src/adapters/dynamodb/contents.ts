@@ -13,7 +13,7 @@ import type { Requests } from "./requests.js";
 export interface Place {
   readonly name: string;
   readonly entities: readonly string[];
-  /** Patterns that wait for it; none: it is a unique constraint, and everything does. */
+  /** Patterns that wait for it; none: it is a unique constraint or an expiry, and everything does. */
   readonly patterns: readonly string[];
 }
 
@@ -28,7 +28,16 @@ export function placesOf(plan: DynamoPlan): readonly Place[] {
       for (const pattern of entry.serves) if (!place.patterns.includes(pattern)) place.patterns.push(pattern);
     }
   }
+  for (const { entity, expires } of Object.values(plan.entities)) {
+    // Records that were there before carry no time to live yet, nor does what was made of them.
+    if (expires !== undefined) places.set(expiryPlace(entity), { entities: [entity], patterns: [] });
+  }
   return [...places].map(([name, { entities, patterns }]) => ({ name, entities, patterns }));
+}
+
+/** The place that is whole when all items of an entity carry their time to live. */
+export function expiryPlace(entity: string): string {
+  return `${entity}/expires`;
 }
 
 /** How far a place is. */

@@ -4,6 +4,7 @@ import type { Doc } from "../../patterns/dynamodb/driver.js";
 import type { ConditionalCall, RecordData } from "../port/adapter.js";
 import { failed, MAX_RACES, notApplied, raced, unknown, type WriteOutcome } from "../port/outcome.js";
 import type { StoredItem } from "./codec.js";
+import { living } from "./expiry.js";
 import { Placeholders } from "./expressions.js";
 import { demands } from "./modify.js";
 import type { WriteReply } from "./requests.js";
@@ -30,6 +31,7 @@ export async function deleteOne(
         if (mayHaveRun) return unknown("The delete was sent, and no read could tell what became of it.", thrown);
         return failed(thrown as KeyfoldError);
       }
+      stored = living(stored, entity);
       if (stored === undefined) return mayHaveRun ? goneAlready(call) : notApplied("missing", undefined);
       if (call.ifVersion !== undefined && stored.version !== call.ifVersion)
         return notApplied("version", stored.version);

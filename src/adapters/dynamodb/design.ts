@@ -51,7 +51,7 @@ export class DynamoDesign {
 
   async #compare(deadline: Deadline): Promise<DesignItem[]> {
     const table = await this.#describe(deadline);
-    const items = [this.#tableItem(table), ...this.#indexItems(table)];
+    const items = [this.#tableItem(table), ...(await this.#expiryItems(table, deadline)), ...this.#indexItems(table)];
     const usable = items[0]?.state === "same";
     const known = usable ? await this.#state.read(deadline) : new Map();
     for (const place of this.#places) {
@@ -79,6 +79,39 @@ export class DynamoDesign {
       if (error instanceof KeyfoldError && error.code === "DESIGN_MISSING") return undefined;
       throw error;
     }
+  }
+
+  /** The table's time to live, where records expire. */
+  async #expiryItems(table: StoredTable | undefined, deadline: Deadline): Promise<DesignItem[]> {
+    const { expires } = this.#plan.table;
+    if (expires === undefined) return [];
+    const facts = { kind: "setting", name: "time to live" } as const;
+    if (table === undefined) return [{ ...facts, state: "missing" }];
+    const output = await this.#requests.send("DescribeTimeToLive", { TableName: this.#requests.table }, deadline);
+    const { TimeToLiveStatus: status, AttributeName: attribute } = output["TimeToLiveDescription"] as {
+      readonly TimeToLiveStatus?: string;
+      readonly AttributeName?: string;
+    };
+    if (status !== "ENABLED" && status !== "ENABLING") return [{ ...facts, state: "missing" }];
+    if (attribute === expires) return [{ ...facts, state: "same" }];
+    return [{ ...facts, state: "differs", detail: `it is by ${attribute} and not by ${expires}` }];
+  }
+
+  /** Has DynamoDB delete what expired. A table whose time to live is by another attribute is left as it is. */
+  async #changeExpiry(table: StoredTable, call: ApplyCall, deadline: Deadline): Promise<boolean> {
+    const [item] = await this.#expiryItems(table, deadline);
+    if (item?.state !== "missing") return false;
+    call.onProgress?.({ step: item.name, state: "started" });
+    await this.#requests.send(
+      "UpdateTimeToLive",
+      {
+        TableName: this.#requests.table,
+        TimeToLiveSpecification: { AttributeName: this.#plan.table.expires, Enabled: true },
+      },
+      deadline,
+    );
+    call.onProgress?.({ step: item.name, state: "done" });
+    return true;
   }
 
   #tableItem(table: StoredTable | undefined): DesignItem {
@@ -141,6 +174,7 @@ export class DynamoDesign {
     }
     table = await this.#waitUntilActive(undefined, call, deadline);
     if (this.#tableItem(table).state === "differs") return stateOf(await this.#compare(deadline));
+    if (await this.#changeExpiry(table, call, deadline)) created.add("time to live");
     await this.#changeIndexes(table, created, call, deadline);
     // Places that were whole before are left alone; the others are filled in one pass over the table.
     const known = await this.#state.read(deadline);

@@ -6,7 +6,7 @@ import { ENTITY, PLACE } from "../../plan/dynamodb/names.js";
 import type { ApplyCall } from "../port/adapter.js";
 import { MAX_RACES } from "../port/outcome.js";
 import type { Derived, StoredItem } from "./codec.js";
-import type { Filled, Place, PlacesState } from "./contents.js";
+import { expiryPlace, type Filled, type Place, type PlacesState } from "./contents.js";
 import { Placeholders } from "./expressions.js";
 import type { Requests } from "./requests.js";
 import { sameVersion } from "./seen-change.js";
@@ -116,7 +116,9 @@ async function fillItem(
   let stored: StoredItem | undefined = codec.stored(item);
   for (let race = 0; race < MAX_RACES; race++) {
     if (stored === undefined) return;
-    const derived: readonly Derived[] = codec.derive(stored.record).filter(({ place }) => names.has(place));
+    const derived: readonly Derived[] = codec
+      .derive(stored.record)
+      .filter(({ place }) => names.has(place) || names.has(expiryPlace(codec.entity.entity)));
     const entries = codec.entries(stored.record);
     const to = new Placeholders();
     const sets = Object.entries(entries).flatMap(([name, value]) =>
@@ -141,7 +143,7 @@ async function fillItem(
     const reply =
       derived.length === 0
         ? await requests.write("UpdateItem", home["Update"] as Doc, deadline)
-        : await transact([home, ...derived.map((one) => putBeside(one, requests.table))], entity, deadline);
+        : await transact([home, ...derived.map((one) => putBeside(one, requests))], entity, deadline);
     if (reply.kind === "reply") return;
     if (reply.kind === "failed") throw reply.error;
     const block = blockers(reply.thrown, derived);

@@ -6,6 +6,7 @@ import { cancellationOf, failureOf } from "../../patterns/dynamodb/errors.js";
 import type { RecordData, WriteCall } from "../port/adapter.js";
 import { failed, unknown, type WriteOutcome } from "../port/outcome.js";
 import type { Derived } from "./codec.js";
+import { living } from "./expiry.js";
 import { compareStored, homeItem, insertOne } from "./insert.js";
 import { readItems, storedForm } from "./read-records.js";
 import { besides, putBeside, TRANSACTION_ITEMS, transact } from "./transaction.js";
@@ -95,8 +96,9 @@ async function insertInBatches(
     const { pk, sk } = codec.key(recordAt(position));
     const item = there.get(`${pk}\0${sk}`);
     try {
-      if (item !== undefined) {
-        outcomes[position] = compareStored(recordAt(position), codec.stored(item), entity, write, false);
+      const stored = living(item && codec.stored(item), entity);
+      if (stored !== undefined) {
+        outcomes[position] = compareStored(recordAt(position), stored, entity, write, false);
         continue;
       }
       writes.push({ PutRequest: { Item: homeItem(recordAt(position), version, write.id, entity) } });
@@ -222,7 +224,7 @@ function prepare(position: number, record: RecordData, version: number, write: W
     Item: homeItem(record, version, write.id, entity),
     ConditionExpression: ABSENT,
   };
-  return { position, derived, version, items: [{ Put: put }, ...derived.map((one) => putBeside(one, requests.table))] };
+  return { position, derived, version, items: [{ Put: put }, ...derived.map((one) => putBeside(one, requests))] };
 }
 
 async function insertAlone({ position }: Prepared, { records, outcomes, write, entity }: Job): Promise<void> {
@@ -244,7 +246,9 @@ async function settlePresent(
     const item = found.get(`${pk}\0${sk}`);
     if (item === undefined) return true;
     try {
-      outcomes[one.position] = compareStored(recordOf(one), codec.stored(item), entity, write, false);
+      const stored = living(codec.stored(item), entity);
+      if (stored === undefined) return true;
+      outcomes[one.position] = compareStored(recordOf(one), stored, entity, write, false);
     } catch (error) {
       outcomes[one.position] = failed(failureOf(error).error);
     }

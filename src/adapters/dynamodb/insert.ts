@@ -7,17 +7,11 @@ import type { RecordData, WriteCall } from "../port/adapter.js";
 import { failed, MAX_RACES, raced, unknown, type WriteOutcome } from "../port/outcome.js";
 import { sameRecord } from "../port/same-record.js";
 import type { StoredItem } from "./codec.js";
+import { living } from "./expiry.js";
+import { Placeholders } from "./expressions.js";
+import { sameVersion } from "./seen-change.js";
 import { besides, blockers, putBeside, transact } from "./transaction.js";
-import {
-  ABSENT,
-  bookkeeping,
-  readHome,
-  runWrite,
-  type StoredEntity,
-  settle,
-  versionOfWrite,
-  type Write,
-} from "./write.js";
+import { bookkeeping, readHome, runWrite, type StoredEntity, settle, versionOfWrite, type Write } from "./write.js";
 
 /** The home item of a new record. */
 export function homeItem(record: RecordData, version: number, id: string, { codec }: StoredEntity): Item {
@@ -41,32 +35,28 @@ export async function insertOne(
     const version = requests.nextVersion();
     const item = homeItem(record, version, write.id, entity);
     const derived = codec.derive(record);
-    const put = {
-      TableName: requests.table,
-      Item: item,
-      ConditionExpression: ABSENT,
-      ReturnValuesOnConditionCheckFailure: "ALL_OLD",
-    };
+    /** What has expired, and lies there yet: it is replaced. */
+    let expired: StoredItem | undefined;
     const applied: WriteOutcome = { kind: "applied", version };
     if (derived.length > 0) await entity.buckets.open(besides(derived), write.attempts);
     for (let race = 0; race < MAX_RACES; race++) {
+      const to = new Placeholders();
+      const put = {
+        TableName: requests.table,
+        Item: item,
+        ConditionExpression: sameVersion(expired, to),
+        ...to.members(),
+        ReturnValuesOnConditionCheckFailure: "ALL_OLD",
+      };
       const reply =
         derived.length === 0
           ? await requests.write("PutItem", put, write.attempts)
-          : await transact(
-              [{ Put: put }, ...derived.map((one) => putBeside(one, requests.table))],
-              entity,
-              write.attempts,
-            );
+          : await transact([{ Put: put }, ...derived.map((one) => putBeside(one, requests))], entity, write.attempts);
       if (reply.kind === "reply") return applied;
       if (reply.kind === "failed") {
         if (!reply.mayHaveRun) return failed(reply.error);
-        return settle(
-          record,
-          write,
-          entity,
-          reply.error,
-          (stored) => stored && compareStored(record, stored, entity, write, true),
+        return settle(record, write, entity, reply.error, (stored) =>
+          living(stored, entity) && stored ? compareStored(record, stored, entity, write, true) : undefined,
         );
       }
       const block = blockers(reply.thrown, derived);
@@ -74,7 +64,9 @@ export async function insertOne(
       const seen = conditionFailed(reply.thrown)?.item;
       const stored = seen === undefined ? await readHome(record, entity, write.whole) : codec.stored(seen);
       // Nothing there any more: another writer deleted it in between.
-      if (stored !== undefined) return compareStored(record, stored, entity, write, reply.mayHaveRun);
+      if (stored === undefined) expired = undefined;
+      else if (living(stored, entity) === undefined && versionOfWrite(stored, write.id) === undefined) expired = stored;
+      else return compareStored(record, stored, entity, write, reply.mayHaveRun);
     }
     return raced(codec.entity.entity);
   });

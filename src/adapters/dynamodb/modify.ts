@@ -11,6 +11,7 @@ import { scaledInteger, scaledText } from "../port/conditions.js";
 import { MOST_DECIMAL } from "../port/increments.js";
 import { failed, MAX_RACES, notApplied, raced, unknown, type WriteOutcome } from "../port/outcome.js";
 import type { StoredItem } from "./codec.js";
+import { notExpired } from "./expiry.js";
 import { conditionExpressions, Placeholders } from "./expressions.js";
 import type { WriteReply } from "./requests.js";
 import {
@@ -25,7 +26,16 @@ import {
   updateChange,
 } from "./seen-change.js";
 import { besides, blockers, deleteBeside, putBeside, transact } from "./transaction.js";
-import { mayBeForgotten, readHome, runWrite, type StoredEntity, settle, versionOfWrite, type Write } from "./write.js";
+import {
+  living,
+  mayBeForgotten,
+  readHome,
+  runWrite,
+  type StoredEntity,
+  settle,
+  versionOfWrite,
+  type Write,
+} from "./write.js";
 
 /** Stores a record, whatever is there. */
 export async function putOne(
@@ -105,7 +115,7 @@ async function modifyBlindly(
   );
   sets.push(...remember(write.id, to));
   const conditions = [
-    ...(upsert ? [] : [`attribute_exists(${PARTITION})`]),
+    ...(upsert ? [] : [`attribute_exists(${PARTITION})`, ...notExpired(entity, to)]),
     ...unknownWrite(write.id, to),
     ...demands(call, entity, to),
     ...guards,
@@ -144,10 +154,11 @@ async function refusal(
 ): Promise<WriteOutcome | undefined> {
   const { call } = write;
   const seen = conditionFailed(reply.thrown)?.item;
-  const stored = seen === undefined ? await readHome(key, entity, write.whole) : entity.codec.stored(seen);
-  const version = versionOfWrite(stored, write.id);
+  const found = seen === undefined ? await readHome(key, entity, write.whole) : entity.codec.stored(seen);
+  const version = versionOfWrite(found, write.id);
   if (version !== undefined) return { kind: "applied", version };
-  if (reply.mayHaveRun && mayBeForgotten(stored)) {
+  const stored = living(found, entity);
+  if (reply.mayHaveRun && mayBeForgotten(found)) {
     return unknown("Others wrote this record so often that it no longer tells whether this write was done.", undefined);
   }
   if (stored === undefined) return notApplied("missing", undefined);
@@ -183,16 +194,17 @@ async function modifySeen(
           write.attempts.signal,
         )
         .catch(() => {});
-    let stored: StoredItem | undefined;
+    let found: StoredItem | undefined;
     try {
-      stored = await readHome(key, entity, race === 0 ? write.attempts : write.whole);
+      found = await readHome(key, entity, race === 0 ? write.attempts : write.whole);
     } catch (thrown) {
       if (mayHaveRun) return unknown("The write was sent, and no read could tell what became of it.", thrown);
       return failed(thrown as KeyfoldError);
     }
-    const done = versionOfWrite(stored, write.id);
+    const done = versionOfWrite(found, write.id);
     if (done !== undefined) return { kind: "applied", version: done };
-    if (mayHaveRun && mayBeForgotten(stored)) {
+    const stored = living(found, entity);
+    if (mayHaveRun && mayBeForgotten(found)) {
       return unknown(
         "Others wrote this record so often that it no longer tells whether this write was done.",
         undefined,
@@ -204,7 +216,7 @@ async function modifySeen(
 
     const { update, version, puts, gone } = seenUpdate(
       key,
-      stored,
+      { found, stored },
       changeOf(stored),
       (to) => demands({ ...call, ifVersion: undefined }, entity, to),
       write.id,
@@ -216,7 +228,7 @@ async function modifySeen(
       await entity.buckets.open(besides([...puts, ...gone]), write.attempts);
       const items = [
         { Update: update },
-        ...puts.map((one) => putBeside(one, requests.table)),
+        ...puts.map((one) => putBeside(one, requests)),
         ...gone.map((one) => deleteBeside(one, requests.table)),
       ];
       reply = await transact(items, entity, write.attempts);
@@ -230,7 +242,7 @@ async function modifySeen(
     if ((call.if?.length ?? 0) > 0) {
       const now = await readHome(key, entity, write.whole);
       // The version is the same: it was the condition that did not hold.
-      if (now !== undefined && now.version === stored?.version) return notApplied("condition", now.version);
+      if (now !== undefined && now.version === found?.version) return notApplied("condition", now.version);
     }
   }
   return raced(codec.entity.entity);

@@ -11,9 +11,11 @@ import type {
 } from "../../plan/dynamodb/types.js";
 import type { Explanation, PageCall, PageData, PatternStore, Position, RecordData } from "../port/adapter.js";
 import { topPage } from "../port/totals.js";
-import type { Codec } from "./codec.js";
+import { notDeletable, notExpired } from "./expiry.js";
+import type { Placeholders } from "./expressions.js";
 import { decodeSortKey } from "./keys.js";
 import { compileQuery, type MakeQuery, queryPage } from "./query.js";
+import { recordsOf } from "./read-records.js";
 import type { Requests } from "./requests.js";
 import { readTotals, type Sums } from "./top.js";
 import type { StoredEntity } from "./write.js";
@@ -82,18 +84,18 @@ export function patternStore(
 }
 
 class GetStore extends DynamoPatternStore {
-  readonly #codec: Codec;
+  readonly #entity: StoredEntity;
 
-  constructor(pattern: string, { requests, codec }: StoredEntity) {
-    super(pattern, requests);
-    this.#codec = codec;
+  constructor(pattern: string, entity: StoredEntity) {
+    super(pattern, entity.requests);
+    this.#entity = entity;
   }
 
   protected async answer(params: RecordData, call: PageCall): Promise<Answer> {
     using deadline = this.requests.deadline(call);
     const request: Doc = {
       TableName: this.requests.table,
-      Key: this.#codec.keyItem(params),
+      Key: this.#entity.codec.keyItem(params),
       ConsistentRead: call.consistency !== "eventual",
     };
     const output = await this.requests.send("GetItem", { ...request, ReturnConsumedCapacity: "TOTAL" }, deadline);
@@ -102,7 +104,7 @@ class GetStore extends DynamoPatternStore {
       (output["ConsumedCapacity"] as { readonly CapacityUnits?: number } | undefined)?.CapacityUnits ?? 0,
     );
     return {
-      rows: item === undefined ? [] : [this.#codec.record(item)],
+      rows: item === undefined ? [] : recordsOf(item, this.#entity),
       next: undefined,
       units,
       requests: [request],
@@ -124,17 +126,19 @@ function orderParts(query: DynamoQuery): {
 
 class ListStore extends DynamoPatternStore {
   readonly #plan: DynamoListPlan;
-  readonly #codec: Codec;
+  readonly #entity: StoredEntity;
   readonly #first: MakeQuery;
   readonly #next: MakeQuery;
   readonly #order: ReturnType<typeof orderParts>;
 
-  constructor(plan: DynamoListPlan, { requests, codec }: StoredEntity) {
+  constructor(plan: DynamoListPlan, entity: StoredEntity) {
+    const { requests, codec } = entity;
     super(plan.pattern, requests);
     this.#plan = plan;
-    this.#codec = codec;
-    this.#first = compileQuery(plan.request, requests.table, codec.fields, codec.attribute);
-    this.#next = compileQuery(plan.next, requests.table, codec.fields, codec.attribute);
+    this.#entity = entity;
+    const hide = codec.entity.expires === undefined ? undefined : (to: Placeholders) => notExpired(entity, to);
+    this.#first = compileQuery(plan.request, requests.table, codec.fields, codec.attribute, hide);
+    this.#next = compileQuery(plan.next, requests.table, codec.fields, codec.attribute, hide);
     this.#order = orderParts(plan.next);
   }
 
@@ -144,7 +148,7 @@ class ListStore extends DynamoPatternStore {
     const query = call.after === undefined ? this.#plan.request : this.#plan.next;
     const { items, next, units } = await queryPage(query, make, params, call, this.requests, deadline);
     return {
-      rows: items.map((item) => this.#codec.record(item)),
+      rows: items.flatMap((item) => recordsOf(item, this.#entity)),
       next: next === undefined ? undefined : decodeSortKey(next, this.#order.skip, this.#order.parts),
       units,
       requests: Array.from({ length: query.shards }, (_, shard) => make(params, call, shard)),
@@ -155,7 +159,7 @@ class ListStore extends DynamoPatternStore {
 
 class TogetherStore extends DynamoPatternStore {
   readonly #plan: DynamoTogetherPlan;
-  readonly #codecs: ReadonlyMap<string, Codec>;
+  readonly #members: ReadonlyMap<string, StoredEntity>;
   readonly #first: MakeQuery;
   readonly #next: ReadonlyMap<string, MakeQuery>;
   /** From the first record of an entity on. */
@@ -165,10 +169,12 @@ class TogetherStore extends DynamoPatternStore {
   constructor(plan: DynamoTogetherPlan, entities: ReadonlyMap<string, StoredEntity>, requests: Requests) {
     super(plan.pattern, requests);
     this.#plan = plan;
-    this.#codecs = new Map(plan.entities.map((name) => [name, (entities.get(name) as StoredEntity).codec]));
-    const codec = this.#codecs.get(plan.entity) as Codec;
+    this.#members = new Map(plan.entities.map((name) => [name, entities.get(name) as StoredEntity]));
+    const { codec } = entities.get(plan.entity) as StoredEntity;
+    const expire = [...this.#members.values()].some((member) => member.codec.entity.expires !== undefined);
+    const hide = expire ? (to: Placeholders) => notDeletable(requests, to) : undefined;
     const compile = (query: DynamoQuery): MakeQuery =>
-      compileQuery(query, requests.table, codec.fields, codec.attribute);
+      compileQuery(query, requests.table, codec.fields, codec.attribute, hide);
     this.#first = compile(plan.request);
     this.#next = new Map(Object.entries(plan.next).map(([name, query]) => [name, compile(query)]));
     this.#begin = new Map(
@@ -192,9 +198,9 @@ class TogetherStore extends DynamoPatternStore {
     return {
       rows: items.flatMap((item) => {
         const entity = item[ENTITY]?.S ?? "";
-        const codec = this.#codecs.get(entity);
+        const member = this.#members.get(entity);
         // Entities of other patterns may lie between those of this one.
-        return codec === undefined ? [] : [{ entity, record: codec.record(item) }];
+        return member === undefined ? [] : recordsOf(item, member).map((record) => ({ entity, record }));
       }),
       next: next === undefined ? undefined : this.#position(next),
       units,

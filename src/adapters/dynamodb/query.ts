@@ -25,12 +25,16 @@ export interface QueryPage {
 /** Queries of one shard that a page may take: with a filter most of what is read may be dropped. */
 const QUERIES_PER_PAGE = 10;
 
+/** Tests that records which have expired do not pass. */
+export type Hide = (to: Placeholders) => readonly string[];
+
 /** Compiles a plan's query. */
 export function compileQuery(
   query: DynamoQuery,
   table: string,
   fields: Fields,
   attribute: (field: string) => string,
+  hide?: Hide,
 ): MakeQuery {
   const partition = compileAsked(query.partition);
   const from = query.from && compileAsked(query.from);
@@ -54,11 +58,12 @@ export function compileQuery(
     };
     if (index !== undefined) input["IndexName"] = index;
     else if (isConsistent(call.consistency)) input["ConsistentRead"] = true;
-    if (filter !== undefined) {
+    if (filter !== undefined || hide !== undefined) {
       const to = new Placeholders();
-      const conditions = [...filter.where, ...rangeConditions(filter.range, params)];
-      if (conditions.length > 0) {
-        input["FilterExpression"] = conditionExpressions(conditions, fields, attribute, to).join(" AND ");
+      const conditions = filter === undefined ? [] : [...filter.where, ...rangeConditions(filter.range, params)];
+      const tests = [...conditionExpressions(conditions, fields, attribute, to), ...(hide?.(to) ?? [])];
+      if (tests.length > 0) {
+        input["FilterExpression"] = tests.join(" AND ");
         const members = to.members();
         input["ExpressionAttributeNames"] = members["ExpressionAttributeNames"];
         input["ExpressionAttributeValues"] = { ...values, ...(members["ExpressionAttributeValues"] as object) };

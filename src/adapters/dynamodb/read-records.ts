@@ -7,6 +7,7 @@ import type { Item } from "../../patterns/dynamodb/driver.js";
 import { itemSize } from "../../patterns/dynamodb/item-size.js";
 import { PARTITION, SORT } from "../../plan/dynamodb/names.js";
 import type { ReadCall, RecordData, Versioned } from "../port/adapter.js";
+import { living } from "./expiry.js";
 import type { StoredEntity } from "./write.js";
 
 /** Whether a level asks for a strongly consistent read: every level but `eventual`, since DynamoDB has no other bound. */
@@ -41,19 +42,26 @@ export async function readMany(
       deadline,
     );
     const item = output["Item"] as Item | undefined;
-    return [item === undefined ? undefined : versioned(item, entity)];
+    return [versioned(item, entity)];
   }
   const found = await readItems(keys, consistent, entity, deadline);
   return keys.map((key) => {
     const { pk, sk } = codec.key(key);
-    const item = found.get(`${pk}\0${sk}`);
-    return item === undefined ? undefined : versioned(item, entity);
+    return versioned(found.get(`${pk}\0${sk}`), entity);
   });
 }
 
-function versioned(item: Item, { codec }: StoredEntity): Versioned {
-  const { record, version } = codec.stored(item);
-  return { record, version };
+function versioned(item: Item | undefined, entity: StoredEntity): Versioned | undefined {
+  const stored = living(item && entity.codec.stored(item), entity);
+  return stored && { record: stored.record, version: stored.version };
+}
+
+/** The record of an item; none: it has expired. */
+export function recordsOf(item: Item, entity: StoredEntity): readonly RecordData[] {
+  const { codec } = entity;
+  if (codec.entity.expires === undefined) return [codec.record(item)];
+  const stored = living(codec.stored(item), entity);
+  return stored === undefined ? [] : [stored.record];
 }
 
 /** Home items by their keys' text. What could not be read in time is an error, never an absence. */

@@ -55,10 +55,16 @@ export function updateChange(changes: Changes, { codec }: StoredEntity): ChangeO
   };
 }
 
+/** What a read found under a key, and the record that is there: what has expired is found and not there. */
+export interface Seen {
+  readonly found: StoredItem | undefined;
+  readonly stored: StoredItem | undefined;
+}
+
 /** An UpdateItem that holds only if nobody wrote since the record was read, and what it takes beside the home item. */
 export function seenUpdate(
   key: RecordData,
-  stored: StoredItem | undefined,
+  { found, stored }: Seen,
   change: SeenChange,
   demandsOf: (to: Placeholders) => readonly string[],
   writeId: string,
@@ -72,7 +78,7 @@ export function seenUpdate(
   const sets = setsOf({ ...change.set, ...present(entries), [VERSION]: { N: String(version) } }, to);
   sets.push(...remember(writeId, to));
   const removes = [...change.remove, ...absent(entries)].map((name) => to.name(name));
-  const conditions = [sameVersion(stored, to), ...demandsOf(to)];
+  const conditions = [sameVersion(found, to), ...demandsOf(to)];
   const update: Doc = {
     TableName: requests.table,
     Key: codec.keyItem(key),

@@ -9,13 +9,14 @@ import { compileConditions } from "../port/conditions.js";
 import { MAX_RACES, type NotApplied, unknown } from "../port/outcome.js";
 import { sameRecord } from "../port/same-record.js";
 import { type Derived, keyAttributes, OWNER, type StoredItem } from "./codec.js";
+import { living } from "./expiry.js";
 import { Placeholders } from "./expressions.js";
 import { homeItem } from "./insert.js";
 import { keyOfItem, storedForm } from "./read-records.js";
 import type { Requests } from "./requests.js";
 import { putChange, sameVersion, seenUpdate, updateChange } from "./seen-change.js";
 import { besides, deleteBeside, putBeside, sendTransaction, TRANSACTION_ITEMS } from "./transaction.js";
-import { ABSENT, runWrite, type StoredEntity, versionOfWrite, type Write } from "./write.js";
+import { runWrite, type StoredEntity, versionOfWrite, type Write } from "./write.js";
 
 /** One write, with what belongs to it. */
 interface Part {
@@ -73,7 +74,7 @@ export async function transactMany(
         const done = doneBefore(parts, stored, write);
         if (done !== undefined) return done;
       }
-      const reasons = parts.map((part, at) => reasonOf(part, stored[at]));
+      const reasons = parts.map((part, at) => reasonOf(part, living(stored[at], part.entity)));
       if (reasons.some((reason) => reason !== undefined)) return { kind: "notApplied", reasons };
       let prepared: readonly Prepared[];
       try {
@@ -83,7 +84,7 @@ export async function transactMany(
       }
       const clash = uniqueClash(prepared);
       if (clash !== undefined) return { kind: "notApplied", reasons: clash };
-      const items = itemsOf(prepared, requests.table);
+      const items = itemsOf(prepared, requests);
       if (items.length > TRANSACTION_ITEMS) return { kind: "failed", error: tooMany(parts, prepared, items.length) };
       await first.entity.buckets.open(
         besides(prepared.flatMap(({ puts, gone }) => [...puts, ...gone])),
@@ -191,15 +192,19 @@ function reasonOf({ write, entity }: Part, stored: StoredItem | undefined): NotA
   return undefined;
 }
 
-function prepare({ write, entity, key }: Part, stored: StoredItem | undefined, { id }: Write): Prepared {
+function prepare({ write, entity, key }: Part, found: StoredItem | undefined, { id }: Write): Prepared {
+  const stored = living(found, entity);
   const { requests, codec } = entity;
   switch (write.kind) {
     case "insert": {
       const version = requests.nextVersion();
+      const to = new Placeholders();
       const Put = {
         TableName: requests.table,
         Item: homeItem(write.record, version, id, entity),
-        ConditionExpression: ABSENT,
+        // What has expired may still lie there: it is replaced.
+        ConditionExpression: sameVersion(found, to),
+        ...to.members(),
       };
       return { home: { Put }, puts: codec.derive(write.record), gone: [], version };
     }
@@ -207,7 +212,7 @@ function prepare({ write, entity, key }: Part, stored: StoredItem | undefined, {
     case "update": {
       const change =
         write.kind === "put" ? putChange(write.record, entity) : updateChange(write.changes, entity)(stored);
-      const { update, version, puts, gone } = seenUpdate(key, stored, change, () => [], id, entity);
+      const { update, version, puts, gone } = seenUpdate(key, { found, stored }, change, () => [], id, entity);
       return { home: { Update: update }, puts, gone, version };
     }
     case "delete":
@@ -254,7 +259,7 @@ interface Sent {
 }
 
 /** All items of the transaction: home items in the writes' order, then what lies beside them. */
-function itemsOf(prepared: readonly Prepared[], table: string): readonly Sent[] {
+function itemsOf(prepared: readonly Prepared[], requests: Requests): readonly Sent[] {
   const gone = new Map(prepared.flatMap((one) => one.gone).map((each) => [keyOfItem(keyAttributes(each.key)), each]));
   const sent: Sent[] = prepared.map(({ home }) => ({ doc: home }));
   prepared.forEach(({ puts }, at) => {
@@ -264,24 +269,24 @@ function itemsOf(prepared: readonly Prepared[], table: string): readonly Sent[] 
       // A unique value that one record gives up and another takes is one item, which a transaction may name once.
       gone.delete(value);
       sent.push({
-        doc: before === undefined ? putBeside(one, table) : takeOver(one, before, table),
+        doc: before === undefined ? putBeside(one, requests) : takeOver(one, before, requests),
         ...(one.kind === "unique" ? { unique: { at, fields: one.fields } } : {}),
       });
     }
   });
-  for (const one of gone.values()) sent.push({ doc: deleteBeside(one, table) });
+  for (const one of gone.values()) sent.push({ doc: deleteBeside(one, requests.table) });
   return sent;
 }
 
 /** A unique value that is free, this record's already, or the other one's, which gives it up in the same transaction. */
-function takeOver(one: Derived, before: Derived, table: string): Doc {
-  const put = putBeside(one, table) as { readonly Put: Doc };
+function takeOver(one: Derived, before: Derived, requests: Requests): Doc {
+  const put = putBeside(one, requests) as { readonly Put: Doc };
   if (one.kind !== "unique") return put;
   return {
     Put: {
       ...put.Put,
       ConditionExpression: `${String(put.Put["ConditionExpression"])} OR #o = :b`,
-      ExpressionAttributeValues: { ":o": one.item[OWNER], ":b": before.item[OWNER] },
+      ExpressionAttributeValues: { ...(put.Put["ExpressionAttributeValues"] as Doc), ":b": before.item[OWNER] },
     },
   };
 }

@@ -5,7 +5,7 @@ import type { Doc } from "../../patterns/dynamodb/driver.js";
 import { cancellationOf } from "../../patterns/dynamodb/errors.js";
 import { PARTITION } from "../../plan/dynamodb/names.js";
 import type { WriteOutcome } from "../port/outcome.js";
-import { type Derived, keyAttributes, OWNER } from "./codec.js";
+import { type Derived, keyAttributes, OWNER, UNTIL } from "./codec.js";
 import type { Requests, WriteReply } from "./requests.js";
 import type { StoredEntity } from "./write.js";
 
@@ -43,15 +43,16 @@ export function sendTransaction(items: readonly Doc[], requests: Requests, deadl
 }
 
 /** The write of an item beside a home item. A unique value may only be taken from nobody. */
-export function putBeside(one: Derived, table: string): Doc {
+export function putBeside(one: Derived, { table, clock }: Requests): Doc {
   if (one.kind !== "unique") return { Put: { TableName: table, Item: one.item } };
   return {
     Put: {
       TableName: table,
       Item: one.item,
-      ConditionExpression: `attribute_not_exists(${PARTITION}) OR #o = :o`,
-      ExpressionAttributeNames: { "#o": OWNER },
-      ExpressionAttributeValues: { ":o": one.item[OWNER] },
+      // A record that has expired has it no more.
+      ConditionExpression: `attribute_not_exists(${PARTITION}) OR #o = :o OR #u <= :now`,
+      ExpressionAttributeNames: { "#o": OWNER, "#u": UNTIL },
+      ExpressionAttributeValues: { ":o": one.item[OWNER], ":now": { S: new Date(clock.now()).toISOString() } },
     },
   };
 }

@@ -9,6 +9,7 @@ import {
   CreateTableCommand,
   DeleteItemCommand,
   DescribeTableCommand,
+  DescribeTimeToLiveCommand,
   GetItemCommand,
   PutItemCommand,
   QueryCommand,
@@ -16,6 +17,7 @@ import {
   TransactWriteItemsCommand,
   UpdateItemCommand,
   UpdateTableCommand,
+  UpdateTimeToLiveCommand,
 } from "@aws-sdk/client-dynamodb";
 
 /** A value as DynamoDB has it: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html */
@@ -53,6 +55,7 @@ const commands = {
   CreateTable: CreateTableCommand,
   DeleteItem: DeleteItemCommand,
   DescribeTable: DescribeTableCommand,
+  DescribeTimeToLive: DescribeTimeToLiveCommand,
   GetItem: GetItemCommand,
   PutItem: PutItemCommand,
   Query: QueryCommand,
@@ -60,6 +63,7 @@ const commands = {
   TransactWriteItems: TransactWriteItemsCommand,
   UpdateItem: UpdateItemCommand,
   UpdateTable: UpdateTableCommand,
+  UpdateTimeToLive: UpdateTimeToLiveCommand,
 } as const;
 
 /** Operations that keyfold sends. */

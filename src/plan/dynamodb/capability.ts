@@ -15,4 +15,5 @@ export const dynamodbCapability: CapabilityData = {
     together: ["strong", "session", "bounded", "eventual"],
     top: ["session", "bounded", "eventual"],
   },
+  expires: true,
 };

@@ -53,7 +53,13 @@ export function renderCloudFormation(table: DynamoTable, name: string): string {
         Type: "AWS::DynamoDB::Table",
         DeletionPolicy: "Retain",
         UpdateReplacePolicy: "Retain",
-        Properties: { TableName: name, ...tableDefinition(table) },
+        Properties: {
+          TableName: name,
+          ...tableDefinition(table),
+          ...(table.expires === undefined
+            ? {}
+            : { TimeToLiveSpecification: { AttributeName: table.expires, Enabled: true } }),
+        },
       },
     },
   };

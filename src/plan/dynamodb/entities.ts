@@ -36,6 +36,7 @@ export function entityParts(
     key: entity.key,
     home: homeRecipe(entity, home, homeShards(model, entity, home)),
     attributes: attributesOf(entity),
+    expires: entity.expires,
     indexed: own
       .filter((need) => need.kind === "index")
       .map((need): DynamoIndexEntry => ({ ...entry(need), index: indexOf(need) })),

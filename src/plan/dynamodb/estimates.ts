@@ -8,7 +8,7 @@ import type {
 } from "../../model/description.js";
 import { defaultRows, distinctValues, recordsPerGroup, requestsPerSecond } from "../workload.js";
 import { readUnits, writeUnits } from "./load.js";
-import { homeOverhead, keyBytes, recordBytes, storageOverhead } from "./sizes.js";
+import { expiryBytes, homeOverhead, keyBytes, recordBytes, storageOverhead } from "./sizes.js";
 import type {
   DynamoEntity,
   DynamoEntityEstimate,
@@ -25,7 +25,8 @@ export const bucketsPerYear = { hour: 8_760, day: 365, month: 12 } as const;
 
 /** Bytes of an item that carries a record by a key of its own. */
 function copyBytes(model: ModelData, entity: EntityData, key: Parameters<typeof keyBytes>[0], name: string): number {
-  return recordBytes(model, entity) + 4 + keyBytes(key) + 2 + entity.name.length + 2 + 9 + 2 + name.length;
+  const expiry = entity.expires === undefined ? 0 : expiryBytes;
+  return recordBytes(model, entity) + 4 + keyBytes(key) + 2 + entity.name.length + 2 + 9 + 2 + name.length + expiry;
 }
 
 /** Bytes of a contribution: its key, group and amount. */
@@ -34,7 +35,7 @@ export function contributionBytes(key: Parameters<typeof keyBytes>[0]): number {
 }
 
 export function itemBytesOf(model: ModelData, entity: EntityData, parts: Omit<DynamoEntity, "estimate">): number {
-  return recordBytes(model, entity) + homeOverhead(entity.name, parts.home, parts.indexed);
+  return recordBytes(model, entity) + homeOverhead(entity.name, parts.home, parts.indexed, parts.expires !== undefined);
 }
 
 export function entityEstimate(

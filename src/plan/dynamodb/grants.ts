@@ -1,7 +1,7 @@
 import type { DynamoGrants, DynamoStatement } from "./types.js";
 
 /** The least rights: reading and writing items to run; creating and changing the table, and filling new places, to apply. */
-export function grantsOf(indexes: number): DynamoGrants {
+export function grantsOf(indexes: number, expires: boolean): DynamoGrants {
   const read = ["dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:Query"];
   const write = [
     "dynamodb:BatchWriteItem",
@@ -10,9 +10,10 @@ export function grantsOf(indexes: number): DynamoGrants {
     "dynamodb:PutItem",
     "dynamodb:UpdateItem",
   ];
+  const look = expires ? ["dynamodb:DescribeTimeToLive"] : [];
   const onIndexes: readonly DynamoStatement[] = indexes === 0 ? [] : [{ on: "indexes", actions: ["dynamodb:Query"] }];
   return {
-    run: [{ on: "table", actions: [...read, ...write].sort() }, ...onIndexes],
+    run: [{ on: "table", actions: [...read, ...write, ...look].sort() }, ...onIndexes],
     apply: [
       {
         on: "table",
@@ -21,12 +22,14 @@ export function grantsOf(indexes: number): DynamoGrants {
           "dynamodb:CreateTable",
           "dynamodb:DeleteItem",
           "dynamodb:DescribeTable",
+          ...look,
           "dynamodb:GetItem",
           "dynamodb:PutItem",
           "dynamodb:Query",
           "dynamodb:Scan",
           "dynamodb:UpdateItem",
           "dynamodb:UpdateTable",
+          ...(expires ? ["dynamodb:UpdateTimeToLive"] : []),
         ],
       },
     ],

@@ -127,6 +127,7 @@ const yearSeconds = 365 * 86_400;
 function neverDeleted({ model }: DesignView, entity: EntityData): readonly Finding[] {
   const workload = model.workload.entities[entity.name];
   const { records, writesPerSecond } = workload ?? {};
+  if (entity.expires !== undefined) return [];
   if (records === undefined || writesPerSecond === undefined || writesPerSecond * yearSeconds < 2 * records) return [];
   return [
     {
@@ -135,7 +136,7 @@ function neverDeleted({ model }: DesignView, entity: EntityData): readonly Findi
       subject: entity.name,
       evidence: `${formatNumber(writesPerSecond)} writes a second are ${formatNumber(Math.round(writesPerSecond * yearSeconds))} in a year, and ${formatNumber(records)} records are planned for`,
       cause: "If those writes are inserts, records pile up: nothing deletes them.",
-      fix: "Delete old records, or plan for more; nothing, if most writes change records that are there.",
+      fix: 'Say when they end with expires: "field" (a date), or plan for more; nothing, if most writes change records that are there.',
     },
   ];
 }

@@ -9,6 +9,8 @@ export const ENTITY = "_e";
 export const VERSION = "_v";
 /** Ids of the last writes, newest first: enough to tell whether a write whose answer was lost was done. */
 export const WRITES = ["_w", "_w1", "_w2", "_w3", "_w4", "_w5", "_w6", "_w7"] as const;
+/** When DynamoDB may delete the item, in seconds since 1970: the table's attribute of its time to live. */
+export const EXPIRES = "_t";
 /** Set on copies and other items that are made from a home item: the name of their place. */
 export const PLACE = "_p";
 /** Of a contribution: the group, and what it adds to the sum. */
@@ -20,7 +22,7 @@ export function indexAttributes(name: string): { readonly partition: string; rea
   return { partition: `${name}pk`, sort: `${name}sk` };
 }
 
-const ours: ReadonlySet<string> = new Set([PARTITION, SORT, ENTITY, VERSION, PLACE, ...WRITES]);
+const ours: ReadonlySet<string> = new Set([PARTITION, SORT, ENTITY, VERSION, PLACE, EXPIRES, ...WRITES]);
 
 /** The attribute of a field: its own name, with underscores behind it where that is one of ours. */
 export function attributeOf(field: string, all: { readonly [field: string]: unknown }): string {

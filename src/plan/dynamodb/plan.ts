@@ -15,7 +15,7 @@ import {
 } from "./estimates.js";
 import { grantsOf } from "./grants.js";
 import { lint } from "./lint.js";
-import { indexAttributes, PARTITION, SORT } from "./names.js";
+import { EXPIRES, indexAttributes, PARTITION, SORT } from "./names.js";
 import { assignIndexes, type Need, needsOf } from "./needs.js";
 import { type Home, homesOf, tableAccess, togetherInTable, typeOf } from "./places.js";
 import { bucketsPartition, listRequests, type Place, tableAttributes, togetherRequests } from "./requests.js";
@@ -53,6 +53,7 @@ export function planDynamodb(model: ModelData, options: DynamoPlanOptions = {}):
   const patterns = Object.fromEntries(
     Object.values(model.patterns).map((pattern) => [pattern.name, planPattern(pattern, context)] as const),
   );
+  const expires = Object.values(entities).some((entity) => entity.expires !== undefined);
   const served = Object.values(patterns).filter((plan): plan is DynamoPatternPlan => plan.kind !== "unserved");
   return {
     kind: "plan",
@@ -62,11 +63,12 @@ export function planDynamodb(model: ModelData, options: DynamoPlanOptions = {}):
       partition: PARTITION,
       sort: SORT,
       indexes,
+      expires: expires ? EXPIRES : undefined,
       estimate: tableEstimate(Object.values(entities), served, prices),
     },
     entities,
     patterns,
-    grants: grantsOf(indexes.length),
+    grants: grantsOf(indexes.length, expires),
     findings: lint({ model, homes, needs, entities, indexes, patterns }),
   };
 }
@@ -193,10 +195,11 @@ function decisive(
 ): unknown {
   return [
     "dynamodb",
-    Object.values(entities).map(({ entity, home, attributes, indexed, copies, contributions, uniques }) => [
+    Object.values(entities).map(({ entity, home, attributes, expires, indexed, copies, contributions, uniques }) => [
       entity,
       home,
       attributes,
+      ...(expires === undefined ? [] : [expires]),
       [...indexed, ...copies, ...contributions, ...uniques].map(({ serves: _, ...entry }) => entry),
     ]),
     indexes.map(({ serves: _, ...index }) => index),

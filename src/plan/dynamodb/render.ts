@@ -28,6 +28,8 @@ function renderTable(table: DynamoTable): string[] {
   for (const { name, partition, sort, projection, serves } of table.indexes) {
     lines.push(`  index    ${name} (${partition}, ${sort}), projects ${projection}; for ${serves.join(", ")}`);
   }
+  if (table.expires !== undefined)
+    lines.push(`  expiry   ${table.expires}: seconds since 1970, from which on DynamoDB deletes`);
   const { storageBytes, readUnitsPerSecond, writeUnitsPerSecond, money } = table.estimate;
   const known = (value: number | undefined, unit: string): string =>
     value === undefined ? `? ${unit}` : `${formatNumber(value)} ${unit}`;
@@ -59,6 +61,7 @@ function renderEntity(entity: DynamoEntity): string[] {
     const renamed = attribute === field ? "" : ` (stored as ${attribute})`;
     lines.push(`  ${index === 0 ? "fields  " : "        "} ${field}${renamed}: ${facts.join(", ")}`);
   }
+  if (entity.expires !== undefined) lines.push(`  expires  at ${entity.expires}, with all that is made of it`);
   for (const entry of entity.indexed)
     lines.push(...renderEntry(`entry in ${entry.index}`, entry, `${entry.index}pk`, `${entry.index}sk`));
   for (const entry of entity.copies) lines.push(...renderEntry("copy", entry));

@@ -1,7 +1,7 @@
 import type { EntityData, ModelData } from "../../model/description.js";
 import type { Field } from "../../model/field.js";
 import { typicalItems } from "../workload.js";
-import { ENTITY, VERSION, WRITES } from "./names.js";
+import { ENTITY, EXPIRES, VERSION, WRITES } from "./names.js";
 import type { KeyPart, KeyRecipe } from "./types.js";
 
 /**
@@ -120,17 +120,21 @@ function keyValueBytes(type: Field): number {
 /** A version of microseconds, and the id of the write that made the record. */
 const bookkeeping = VERSION.length + 9 + WRITES[0].length + 12;
 
+/** A time to live: seconds of ten digits. */
+export const expiryBytes = EXPIRES.length + 6;
+
 /** Bytes that a home item has beside the record: its key, its entity, version and last write, entries in indexes. */
 export function homeOverhead(
   entity: string,
   home: KeyRecipe,
   entries: readonly { readonly index: string; readonly key: KeyRecipe }[],
+  expires: boolean,
 ): number {
   const ownKey = "pk".length + "sk".length + keyBytes(home);
   const ownEntity = ENTITY.length + Buffer.byteLength(entity);
   return entries.reduce(
     (sum, entry) => sum + 2 * (entry.index.length + 2) + keyBytes(entry.key),
-    ownKey + ownEntity + bookkeeping,
+    ownKey + ownEntity + bookkeeping + (expires ? expiryBytes : 0),
   );
 }
 

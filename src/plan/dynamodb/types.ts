@@ -21,6 +21,8 @@ export interface DynamoTable {
   readonly partition: string;
   readonly sort: string;
   readonly indexes: readonly DynamoIndex[];
+  /** Attribute of the table's time to live; undefined: no record expires. */
+  readonly expires: string | undefined;
   readonly estimate: DynamoTableEstimate;
 }
 
@@ -99,6 +101,8 @@ export interface DynamoEntity {
   readonly home: KeyRecipe;
   /** In the schema's order, the key's fields first. */
   readonly attributes: readonly StoredAttribute[];
+  /** Date field from whose moment on a record is not there; all its items carry it as the table's time to live. */
+  readonly expires: string | undefined;
   readonly indexed: readonly DynamoIndexEntry[];
   readonly copies: readonly DynamoEntry[];
   readonly contributions: readonly DynamoContribution[];
