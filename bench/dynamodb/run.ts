@@ -1,13 +1,15 @@
 import { render, renderRates } from "../harness/report.js";
 import type { Comparison, RoundsOptions } from "../harness/rounds.js";
 import { renderStartUp, startUp } from "../harness/start-up.js";
+import { clientBytes } from "./bytes.js";
+import { clientComparisons } from "./client.js";
 import { engineComparisons } from "./engine.js";
 import { largeTableComparison } from "./large-table.js";
 import { type Share, sdkShares } from "./sdk.js";
 import { ping, startEmbedded, startPeer } from "./servers.js";
 
 /** The parts of `npm run bench -- dynamodb`. */
-export const dynamodbParts = ["dynalite", "moto", "sdk", "start-up", "large"] as const;
+export const dynamodbParts = ["dynalite", "moto", "sdk", "start-up", "large", "client"] as const;
 
 const showRates = (comparison: Comparison): void => console.log(renderRates(comparison));
 
@@ -35,6 +37,14 @@ export async function dynamodbBench(
       };
       await sdkShares(...servers, show, { ...rounds, scale: quick ? 0.3 : 1 });
       await Promise.all(servers.map((server) => server.stop()));
+      break;
+    }
+    case "client": {
+      const server = await startEmbedded();
+      const show = (comparison: Comparison): void => console.log(render(comparison));
+      await clientComparisons(server, show, { ...rounds, scale: quick ? 0.5 : 1 });
+      await server.stop();
+      console.log(await clientBytes());
       break;
     }
     case "start-up": {

@@ -1,9 +1,11 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
+import { dynamodb, open as openDynamodb } from "../../src/adapters/dynamodb/index.js";
 import { mongodb, open as openMongodb } from "../../src/adapters/mongodb/index.js";
 import { redis } from "../../src/adapters/redis/index.js";
 import { type Adapter, apply, connect, defineModel, entity, get, list } from "../../src/index.js";
+import { dynamodbUrl, stopDynamodb } from "./engines.js";
 import { connectRedis, type RedisUnderTest, stopRedis } from "./redis.js";
 import { freshName, serverUrl, stopServer } from "./shop.js";
 
@@ -33,7 +35,10 @@ const model = defineModel({
   },
 });
 type Served = "get" | "list" | "listByKey";
-type Both = { readonly engine: "mongodb" | "redis"; readonly serves: { [Kind in Served]: "session" | "eventual" } };
+type Both = {
+  readonly engine: "mongodb" | "redis" | "dynamodb";
+  readonly serves: { [Kind in Served]: "session" | "eventual" };
+};
 type Shop = ReturnType<typeof connectTo>;
 const connectTo = (adapter: Adapter<Both>) => connect(model, adapter);
 
@@ -81,6 +86,26 @@ const onRedis: Engine & { server?: RedisUnderTest; used: string[] } = {
     const prefix = freshName();
     this.used.push(prefix);
     return redis(this.server!.client, { prefix }) as unknown as Adapter<Both>;
+  },
+};
+
+const dynamo: Engine & { client?: ReturnType<typeof openDynamodb>["client"]; used: string[] } = {
+  engine: "dynamodb",
+  runs: 4,
+  used: [],
+  async start() {
+    this.client = openDynamodb(await dynamodbUrl("none")).client;
+  },
+  async stop() {
+    const { DeleteTableCommand } = await import("@aws-sdk/client-dynamodb");
+    for (const TableName of this.used) await this.client?.send(new DeleteTableCommand({ TableName }));
+    this.client?.destroy();
+    await stopDynamodb();
+  },
+  async place() {
+    const table = freshName();
+    this.used.push(table);
+    return dynamodb(this.client!, { table }) as unknown as Adapter<Both>;
   },
 };
 
@@ -271,7 +296,7 @@ async function compare(shop: Shop, oracle: Oracle): Promise<void> {
   }
 }
 
-for (const engine of [mongo, onRedis]) {
+for (const engine of [mongo, onRedis, dynamo]) {
   describe(`expires on ${engine.engine}`, () => {
     beforeAll(() => engine.start());
     afterAll(() => engine.stop());

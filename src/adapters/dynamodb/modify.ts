@@ -11,7 +11,7 @@ import { scaledInteger, scaledText } from "../port/conditions.js";
 import { MOST_DECIMAL } from "../port/increments.js";
 import { failed, MAX_RACES, notApplied, raced, unknown, type WriteOutcome } from "../port/outcome.js";
 import type { StoredItem } from "./codec.js";
-import { notExpired } from "./expiry.js";
+import { living, notExpired } from "./expiry.js";
 import { conditionExpressions, Placeholders } from "./expressions.js";
 import type { WriteReply } from "./requests.js";
 import {
@@ -26,16 +26,7 @@ import {
   updateChange,
 } from "./seen-change.js";
 import { besides, blockers, deleteBeside, putBeside, transact } from "./transaction.js";
-import {
-  living,
-  mayBeForgotten,
-  readHome,
-  runWrite,
-  type StoredEntity,
-  settle,
-  versionOfWrite,
-  type Write,
-} from "./write.js";
+import { mayBeForgotten, readHome, runWrite, type StoredEntity, settle, versionOfWrite, type Write } from "./write.js";
 
 /** Stores a record, whatever is there. */
 export async function putOne(
