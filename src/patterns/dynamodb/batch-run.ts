@@ -48,8 +48,8 @@ export interface BatchOperation<T> {
   readonly most: number;
   sizeOf(item: T): number;
   inputOf(entries: readonly Entry<T>[]): Doc;
-  /** What an answer gives back undone. */
-  leftOf(entries: readonly Entry<T>[], output: Doc): readonly Entry<T>[];
+  /** What an answer gives back undone. `unanswered`: positions that an earlier request may have done. */
+  leftOf(entries: readonly Entry<T>[], output: Doc, unanswered: ReadonlySet<number>): readonly Entry<T>[];
 }
 
 /** What waits to be sent again. */
@@ -180,7 +180,7 @@ class BatchRun<T> {
       else this.#later(entries, tries + 1, reason, failure.error, failure.overloaded ? THROTTLED_BASE_MS : BASE_MS);
       return;
     }
-    const left = leftOf(entries, output);
+    const left = leftOf(entries, output, this.#unanswered);
     const progress = left.length < entries.length;
     // An answer that did some of it tells of a server that is busy, not of one that refuses: to go on costs nothing.
     if (progress) this.#sender.budget.refund();

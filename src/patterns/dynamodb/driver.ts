@@ -4,6 +4,7 @@
  */
 
 import {
+  BatchExecuteStatementCommand,
   BatchGetItemCommand,
   BatchWriteItemCommand,
   CreateTableCommand,
@@ -50,6 +51,7 @@ export interface ClientLike {
 }
 
 const commands = {
+  BatchExecuteStatement: BatchExecuteStatementCommand,
   BatchGetItem: BatchGetItemCommand,
   BatchWriteItem: BatchWriteItemCommand,
   CreateTable: CreateTableCommand,

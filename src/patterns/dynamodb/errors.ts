@@ -166,6 +166,11 @@ function codeOf(error: SdkError): string | undefined {
   return typeof cause?.code === "string" ? cause.code : undefined;
 }
 
+/** Whether the server does not know the operation: engines that speak DynamoDB's protocol do not have all of it. */
+export function unknownOperation({ cause }: KeyfoldError): boolean {
+  return (cause as SdkError | undefined)?.name === "UnknownOperationException";
+}
+
 /** The item that a failed condition was tested on; undefined: no such failure. */
 export function conditionFailed(thrown: unknown): { readonly item: Item | undefined } | undefined {
   const error = thrown as SdkError | undefined;

@@ -37,6 +37,7 @@ export function entityParts(
     home: homeRecipe(entity, home, homeShards(model, entity, home)),
     attributes: attributesOf(entity),
     expires: entity.expires,
+    appendOnly: entity.appendOnly,
     indexed: own
       .filter((need) => need.kind === "index")
       .map((need): DynamoIndexEntry => ({ ...entry(need), index: indexOf(need) })),

@@ -7,6 +7,7 @@ export function grantsOf(indexes: number, expires: boolean): DynamoGrants {
     "dynamodb:BatchWriteItem",
     "dynamodb:ConditionCheckItem",
     "dynamodb:DeleteItem",
+    "dynamodb:PartiQLInsert",
     "dynamodb:PutItem",
     "dynamodb:UpdateItem",
   ];

@@ -103,6 +103,8 @@ export interface DynamoEntity {
   readonly attributes: readonly StoredAttribute[];
   /** Date field from whose moment on a record is not there; all its items carry it as the table's time to live. */
   readonly expires: string | undefined;
+  /** Records are never changed, and who inserts a key gives it the same record each time. */
+  readonly appendOnly: boolean;
   readonly indexed: readonly DynamoIndexEntry[];
   readonly copies: readonly DynamoEntry[];
   readonly contributions: readonly DynamoContribution[];
