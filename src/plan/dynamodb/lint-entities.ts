@@ -96,6 +96,7 @@ export function hotWrites(subject: string, units: number, shards: number | undef
 }
 
 function movingKeys(entity: EntityData, stored: DynamoEntity): readonly Finding[] {
+  if (entity.appendOnly) return [];
   const places = [...stored.indexed, ...stored.copies];
   const fields = new Set(
     places.flatMap(({ key }) =>
