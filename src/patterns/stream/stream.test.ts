@@ -54,9 +54,10 @@ describe.each(drivers)("streams over %s", (driver) => {
     const prefix = freshName();
     const own = await openClient(driver, on.server.url);
     const dying = stream<{ n: number }>(own.client, { prefix, name: "s" });
-    await dying.addMany(Array.from({ length: 20 }, (_, n) => ({ n })));
+    // A batch for each of two consumers, and one that either of them reads ahead.
+    await dying.addMany(Array.from({ length: 30 }, (_, n) => ({ n })));
     let held = 0;
-    // Two consumers that never end: one name comes back, the other does not.
+    // They never end: one name comes back, the other does not.
     for (const consumer of ["comes-back", "gone"])
       dying.consume({
         ...{ group: "g", consumer, batch: 10, concurrency: 10, idleMs: 60_000, keep: false, onError: () => {} },
@@ -73,8 +74,9 @@ describe.each(drivers)("streams over %s", (driver) => {
       handle: async ({ event, attempt }) => seen.set(event.n, attempt),
     });
     await expect.poll(() => seen.size, { timeout: 2_000 }).toBeGreaterThanOrEqual(10);
-    await expect.poll(() => seen.size, { timeout: 10_000 }).toBe(20);
-    expect(Math.min(...seen.values())).toBeGreaterThan(1);
+    await expect.poll(() => seen.size, { timeout: 10_000 }).toBe(30);
+    // What was only read ahead may count as begun or not.
+    expect([...seen.values()].filter((attempt) => attempt > 1).length).toBeGreaterThanOrEqual(20);
     await expect.poll(async () => (await numbers.info("g")).pending).toBe(0);
     await consumer.drain();
     own.close();
