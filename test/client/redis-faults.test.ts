@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { open, type RedisClient, redis } from "../../src/adapters/redis/index.js";
 import { connect } from "../../src/client/connect.js";
 import { libraryName } from "../../src/plan/redis/library.js";
+import { startEngines } from "../../src/testing/index.js";
 import { type FaultProxy, type ProxyFault, startProxy } from "../../src/testing/proxy.js";
 import { redisUrl, removePrefix, stopRedis, type TestClient } from "./redis.js";
 import { codeOf, described, freshName, makeAccount, makeLine, model } from "./shop.js";
@@ -193,6 +194,10 @@ test("a write that comes after its deadline does nothing", async () => {
   const late = String((Date.now() - 60_000) * 1_000);
   const args = ["line", "insert", late, "1", "", "", "", '"seq":9'];
   expect(await direct.sendCommand(["FCALL", `${library}_write`, "2", key, `${prefix}:{line}/~late`, ...args])).toEqual([
+    "late",
+  ]);
+  const soon = ["line", "insert", String((Date.now() - 500) * 1_000), "1", "", "", "", '"seq":9'];
+  expect(await direct.sendCommand(["FCALL", `${library}_write`, "2", key, `${prefix}:{line}/~soon`, ...soon])).toEqual([
     "void",
   ]);
   expect(await direct.sendCommand(["EXISTS", key])).toBe(0);
@@ -235,4 +240,81 @@ test("a write that stops in the midst of its script is unknown, never failed: a 
   expect(await codeOf(shop.line.insert({ ...makeLine(7_002), invoiceNo }))).toBe("OUTCOME_UNKNOWN");
   const many = await shop.line.insertMany([{ ...makeLine(7_003), invoiceNo }]);
   expect(many.failures[0]?.result).toMatchObject({ error: { code: "OUTCOME_UNKNOWN" } });
+});
+
+describe.each(drivers)(
+  "%s, when a write's answer is lost and the server's clock jumps past the end of its mark",
+  (driver) => {
+    // Only an engine of our own can be set.
+    test("nothing is applied twice, and none of it is said to be void", async () => {
+      const engines = await startEngines({ redis: true });
+      const between = await startProxy(engines.redis.url);
+      const client =
+        driver === "ioredis" ? new Ioredis(between.url) : ((await open(between.url)) as unknown as Ioredis);
+      client.on("error", () => {});
+      const adapter = redis(client as unknown as RedisClient, { prefix: "jump" });
+      await adapter.bind(described).apply({});
+      const shop = connect(model, adapter, { deadlineMs: 5_000 });
+      await shop.$ready;
+      const id = "jumped";
+      const key = { tenant: "t", id };
+      await shop.account.insert(makeAccount(id));
+
+      /** The first request with the text is applied and not answered; the second one meets a clock that is far ahead. */
+      const jump = (text: string) => {
+        let seen = 0;
+        between.setRule(({ bytes }) => {
+          if (!bytes.includes(text)) return undefined;
+          seen++;
+          if (seen === 1) return { kind: "cut-after" };
+          if (seen > 2) return undefined;
+          void engines.clock.advance(60_000);
+          return { kind: "delay", ms: 300 };
+        });
+      };
+      const before = (await shop.account.get(key))!.visits;
+      jump("_write");
+      expect(await codeOf(shop.account.increment(key, { visits: 1 }))).toBe("OUTCOME_UNKNOWN");
+      expect((await shop.account.get(key))!.visits).toBe(before + 1);
+      // A record remembers the id of a write: that one may be sent again, and is found.
+      jump("_write");
+      expect((await shop.account.increment(key, { visits: 1 }, { writeId: "w1" })).applied).toBe(true);
+      expect((await shop.account.get(key))!.visits).toBe(before + 2);
+      jump("_load");
+      const many = await shop.line.insertMany([makeLine(1), makeLine(2)]);
+      expect(many.results.map(({ outcome }) => outcome)).toEqual(["unknown", "unknown"]);
+      expect(await shop.line.get({ seq: 1 })).toEqual(makeLine(1));
+
+      // No answer at all: it is settled by its mark, which is gone.
+      let swallowed = false;
+      between.setRule(({ bytes }) => {
+        if (bytes.includes("_settle")) {
+          void engines.clock.advance(60_000);
+          return { kind: "delay", ms: 100 };
+        }
+        if (!bytes.includes("_write") || swallowed) return undefined;
+        swallowed = true;
+        return { kind: "swallow-reply" };
+      });
+      expect(await codeOf(shop.account.increment(key, { visits: 1 }, { deadlineMs: 2_000 }))).toBe("OUTCOME_UNKNOWN");
+      between.setRule(undefined);
+      await shop.$close();
+      if (driver === "ioredis") client.disconnect();
+      else (client as unknown as TestClient).destroy();
+      await between.close();
+      await engines.close();
+    });
+  },
+);
+
+test("a client that puts a prefix of its own before some keys is refused", async () => {
+  const client = new Ioredis({ keyPrefix: "app:", lazyConnect: true });
+  const refused = await codeOf(
+    (async () =>
+      redis(client as unknown as RedisClient, { prefix })
+        .bind(described)
+        .apply({}))(),
+  );
+  expect(refused).toBe("INPUT_INVALID");
+  client.disconnect();
 });

@@ -8,6 +8,7 @@ import {
   errorOf,
   insertOne,
   isUnknown,
+  late,
   notMarked,
   type StoredEntity,
   settled,
@@ -92,11 +93,11 @@ async function insertChunk(
   try {
     await requests.noteWrite(base, call, whole);
     ticket = await requests.ticket(base, whole);
-    const { mark, due, version, attempts } = ticket;
+    const { mark, due, version } = ticket;
     const args = [entity.entity.entity, due, String(version), ...bodies];
     let reply: readonly unknown[];
     try {
-      reply = (await requests.write("load", [mark, ...keys], args, attempts, call.signal)) as readonly unknown[];
+      reply = await requests.attempt(ticket, "load", [mark, ...keys], args, call.signal);
     } catch (thrown) {
       const error = errorOf(thrown);
       if (!isUnknown(error)) return all(failed(error));
@@ -104,6 +105,7 @@ async function insertChunk(
       if (seen === undefined)
         return all(unknown("The insert was sent and not answered, and its mark could not be read.", error));
       if (seen === "void") return all(notMarked(error));
+      if (seen === "late") return all(late(error));
       // It was done: asked again, it answers from its mark.
       reply = (await requests.write("load", [mark, ...keys], args, whole, call.signal)) as readonly unknown[];
     }
@@ -112,6 +114,10 @@ async function insertChunk(
       // Void before its time, as in `runWrite`.
       await requests.learnTime(whole);
       return await insertChunk(chunk, records, outcomes, entity, call, whole, true);
+    }
+    if (reply[0] === "late") {
+      await requests.learnTime(whole).catch(() => {});
+      return all(late());
     }
     if (reply[0] === "design") return all(failed(unknownEntity(entity.entity.entity)));
     for (const [i, said] of reply.entries()) {

@@ -3,7 +3,7 @@ import { Deadline } from "../../internal/deadline.js";
 import { KeyfoldError } from "../../internal/errors.js";
 import { type Link, linkOf, type RedisClient } from "../../patterns/redis/link.js";
 import { serverClock } from "../../patterns/redis/server-clock.js";
-import { RedisStore, uniqueId } from "../../patterns/redis/store.js";
+import { type CallOptions, RedisStore, uniqueId } from "../../patterns/redis/store.js";
 import { type LibraryFunction, libraryName } from "../../plan/redis/library.js";
 import type { Call, ReadCall } from "../port/adapter.js";
 import type { RedisSession } from "./session.js";
@@ -25,6 +25,8 @@ export interface Ticket {
   /** Microseconds of the server's clock after which the write is void. */
   readonly due: string;
   readonly version: number;
+  /** An attempt may have been applied without an answer: its connection broke, or the driver sends again by itself. */
+  lost: boolean;
 }
 
 /** Part of a write's time that is kept to settle its outcome. */
@@ -44,6 +46,7 @@ export class Requests {
   #primary: { readonly connection: number; readonly runId: Promise<string> } | undefined;
 
   constructor(client: RedisClient, settings: RequestSettings) {
+    refuseKeyPrefix(client);
     this.prefix = settings.prefix;
     this.library = libraryName(settings.prefix);
     this.#deadlineMs = settings.deadlineMs;
@@ -77,7 +80,26 @@ export class Requests {
       mark: `${base}/~${uniqueId()}`,
       due: String(Math.ceil((now + attempts.remainingMs()) * 1_000)),
       version: this.#nextVersion(),
+      lost: this.link.resends,
     };
+  }
+
+  /**
+   * Calls a write's function with its mark in `keys`, within the write's own time. `late`: it came so late that an earlier
+   * attempt's mark may have ended. Where no attempt was lost none can have been applied, and it is void; else it is unknown.
+   */
+  async attempt(
+    ticket: Ticket,
+    name: LibraryFunction,
+    keys: readonly string[],
+    args: readonly string[],
+    signal: AbortSignal | undefined,
+  ): Promise<readonly unknown[]> {
+    const lost = () => {
+      ticket.lost = true;
+    };
+    const reply = (await this.write(name, keys, args, ticket.attempts, signal, lost)) as readonly unknown[];
+    return reply[0] === "late" && !ticket.lost ? ["void"] : reply;
   }
 
   /** Learns the server's time anew, after a write that was void before its time. */
@@ -93,25 +115,28 @@ export class Requests {
     writes: boolean,
     deadline: Deadline,
     signal?: AbortSignal,
+    lost?: () => void,
   ): Promise<unknown> {
     deadline.throwIfOver();
     try {
       return await this.#store.command(key, command, args, writes, {
         deadlineMs: Math.max(1, deadline.remainingMs()),
         signal,
+        lost,
       });
     } catch (error) {
       throw explained(error, this.library);
     }
   }
 
-  /** Calls a function of the library that changes something. */
+  /** Calls a function of the library that changes something. `lost`: as in {@link CallOptions}. */
   write(
     name: LibraryFunction,
     keys: readonly string[],
     args: readonly string[],
     deadline: Deadline,
     signal?: AbortSignal,
+    lost?: () => void,
   ): Promise<unknown> {
     return this.send(
       keys[0],
@@ -120,6 +145,7 @@ export class Requests {
       true,
       deadline,
       signal,
+      lost,
     );
   }
 
@@ -228,6 +254,16 @@ export class Requests {
     }
     return [this.link];
   }
+}
+
+/** ioredis puts its `keyPrefix` before the keys of some commands only: SCAN would find none of what functions wrote. */
+function refuseKeyPrefix(client: RedisClient): void {
+  const { keyPrefix } = ((client as { readonly options?: unknown } | null)?.options ?? {}) as { keyPrefix?: unknown };
+  if (typeof keyPrefix !== "string" || keyPrefix === "") return;
+  throw new KeyfoldError("INPUT_INVALID", "A model cannot be kept through an ioredis client with a keyPrefix.", {
+    fix: `Give the adapter the prefix, and a client without one: redis(client, { prefix: ${JSON.stringify(keyPrefix.replace(/:$/, ""))} }).`,
+    data: { keyPrefix },
+  });
 }
 
 const connections = new WeakMap<object, { count: number }>();

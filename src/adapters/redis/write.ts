@@ -24,8 +24,9 @@ export interface StoredEntity {
 type Operation = "insert" | "put" | "update" | "delete";
 
 /**
- * Runs one write. One that came too late by the server's clock, though there is time left, was not applied: the server's
- * clock was set, or is another server's, and the write is sent once more by the right time.
+ * Runs one write. One that came too late by the server's clock, though there is time left, tells that the server's clock
+ * was set, or is another server's. It is sent once more by the right time if it was not applied, or may be sent again: a
+ * record remembers the id of a write.
  */
 async function runWrite(
   operation: Operation,
@@ -36,12 +37,13 @@ async function runWrite(
   whole: Deadline,
 ): Promise<readonly unknown[] | WriteOutcome> {
   const reply = await sendWrite(operation, key, payload, entity, call, whole);
-  if (!isReply(reply) || reply[0] !== "void" || whole.over) return reply;
+  if (!isReply(reply) || (reply[0] !== "void" && reply[0] !== "late") || whole.over) return reply;
   try {
     await entity.requests.learnTime(whole);
   } catch {
     return reply;
   }
+  if (reply[0] === "late" && (call.writeId === undefined || operation === "delete")) return reply;
   return sendWrite(operation, key, payload, entity, call, whole);
 }
 
@@ -78,7 +80,7 @@ async function sendWrite(
   ];
   try {
     const names = [keys.record(key), ticket.mark];
-    return (await requests.write("write", names, args, ticket.attempts, call.signal)) as readonly unknown[];
+    return await requests.attempt(ticket, "write", names, args, call.signal);
   } catch (thrown) {
     const error = errorOf(thrown);
     if (!isUnknown(error)) return failed(error);
@@ -86,13 +88,14 @@ async function sendWrite(
     if (seen === undefined)
       return unknown("The write was sent and not answered, and its mark could not be read.", error);
     if (seen === "void") return notMarked(error);
+    if (seen === "late") return late(error);
     return ["ok", seen];
   } finally {
     ticket.attempts.dispose();
   }
 }
 
-/** What a write's mark says; one that is not there yet is made void. */
+/** What a write's mark says; one that is not there yet is made void. `late`: it may have been there, and have ended. */
 export async function settled(ticket: Ticket, entity: StoredEntity, whole: Deadline): Promise<string> {
   return String(await entity.requests.write("settle", [ticket.mark], [ticket.due], whole));
 }
@@ -116,6 +119,14 @@ export function notMarked(cause: KeyfoldError): WriteOutcome {
       fix: "Send it again.",
       data: { applied: false },
     }),
+  );
+}
+
+/** The outcome of a write whose mark has ended before it was looked for. */
+export function late(cause?: unknown): WriteOutcome {
+  return unknown(
+    "The server's clock is ahead of what it was: the mark that tells what became of the write is gone.",
+    cause,
   );
 }
 
@@ -256,6 +267,8 @@ function outcomeOf(reply: readonly unknown[] | WriteOutcome, entity: StoredEntit
       );
     case "void":
       return failed(voided());
+    case "late":
+      return late();
     case "design":
       return failed(unknownEntity(name));
     default:

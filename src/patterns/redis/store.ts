@@ -23,6 +23,8 @@ export interface CallOptions {
   readonly bytes?: boolean;
   /** May be sent again within the deadline when its connection broke. Default true: all of keyfold's scripts may. */
   readonly repeatable?: boolean;
+  /** Told when a connection broke under an attempt: it may have been applied, whatever a later one answers. */
+  readonly lost?: (() => void) | undefined;
 }
 
 /** What the patterns on one client share. */
@@ -134,7 +136,7 @@ function ask(
   link: Link,
   breaker: Breaker,
   { key, name, args, script, tail }: Question,
-  { signal, bytes = false, repeatable }: CallOptions,
+  { signal, bytes = false, repeatable, lost: tellLost }: CallOptions,
   deadlineMs: number,
 ): Promise<unknown> {
   const { writes, lua } = script;
@@ -184,6 +186,7 @@ function ask(
       const { error, retryable, unreachable } = failure;
       if (unreachable) {
         lost = true;
+        tellLost?.();
         breaker.failed();
       } else breaker.answered();
       const unsafe = unreachable && writes && repeatable === false;

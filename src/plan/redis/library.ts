@@ -12,7 +12,7 @@ import type {
 } from "./types.js";
 
 /** Version of what client and library say to each other. A library of another version is not spoken to. */
-export const PROTOCOL = 2;
+export const PROTOCOL = 3;
 
 /** An index as the library has it; `s`: the epoch of the entity in which it was added. */
 export interface StoredList {
@@ -113,6 +113,7 @@ const functions = [
   ["list", "list", true],
   ["top", "top", true],
   ["rank", "rank", true],
+  ["swept_rank", "sweptRank", false],
   ["index", "index", false],
   ["sweep", "sweep", false],
   ["settle", "settle", false],

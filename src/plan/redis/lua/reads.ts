@@ -91,6 +91,19 @@ local function rank(keys,argv)
   return {due}
 end
 
+-- As rank, after removing what has ended, at most so many (ARGV: after rank's own). Answers 1 where more may be left:
+-- what ends from then on is not asked for again.
+local function sweptRank(keys,argv)
+  ready()
+  local e=E[argv[1]]
+  if not e or not e.x then return rank(keys,argv) end
+  local most=tonumber(argv[4])
+  local swept=sweepSome(placeOf(keys[1]),e,clock(),most)
+  local r=rank(keys,argv)
+  r[1]=swept<most and 0 or 1
+  return r
+end
+
 -- KEYS: any of a partition. Answers which node serves it.
 local function node()
   ready()

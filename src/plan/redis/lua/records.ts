@@ -166,6 +166,13 @@ local function leftMs(due)
   local t=call('TIME')
   return floor((tonumber(due)-t[1]*1000000-t[2])/1000)
 end
+-- How long a mark outlives the moment after which its write is void.
+local KEPT=2000
+-- What is said of a write that came after that moment: 'void': it was not done, or its mark would be there; 'late': an
+-- earlier attempt may have been done, and its mark have ended.
+local function tooLate(left)
+  return left>=-KEPT and 'void' or 'late'
+end
 local function remembered(w,id)
   local _,at=find(','..w,','..id..':',1,true)
   return at and match(w,'^%d+',at)

@@ -15,7 +15,7 @@ local function write(keys,argv)
   local seen=call('GET',mark)
   if seen then return seen=='void' and {'void'} or {'ok',seen} end
   local left=leftMs(argv[3])
-  if left<0 then return {'void'} end
+  if left<0 then return {tooLate(left)} end
   local e=E[argv[1]]
   if not e then return {'design'} end
   local base,tail=placeOf(key)
@@ -109,7 +109,7 @@ local function write(keys,argv)
     elseif rec then call('ZREM',endings(base,e),tail) end
   end
   keepSums(acc)
-  call('SET',mark,v,'PX',left+2000)
+  call('SET',mark,v,'PX',left+KEPT)
   return {'ok',v}
 end
 
@@ -130,7 +130,7 @@ local function load(keys,argv)
     return r
   end
   local left=leftMs(argv[2])
-  if left<0 then return {'void'} end
+  if left<0 then return {tooLate(left)} end
   local e=E[argv[1]]
   if not e then return {'design'} end
   local base=placeOf(keys[1])
@@ -183,7 +183,7 @@ local function load(keys,argv)
     for i=1,#s,2000 do call('ZADD',base..k,unpack(s,i,math.min(i+1999,#s))) end
   end
   keepSums(acc)
-  call('SET',keys[1],table.concat(said),'PX',left+2000)
+  call('SET',keys[1],table.concat(said),'PX',left+KEPT)
   return r
 end
 -- KEYS: records of one partition. ARGV: entity. Adds them to the indexes that are younger than they are. Answers how
@@ -235,12 +235,14 @@ local function sweep(keys,argv)
   return sweepSome(placeOf(keys[1]),e,clock(),argv[2])
 end
 
--- KEYS: mark. ARGV: when the write is void. Answers what the write made; one that has not come is void from now on.
+-- KEYS: mark. ARGV: when the write is void. Answers what the write made; one that has not come is void from now on,
+-- unless nobody can tell any more.
 local function settle(keys,argv)
   ready()
   local seen=call('GET',keys[1])
   if seen then return seen end
   local left=leftMs(argv[1])
-  if left>=0 then call('SET',keys[1],'void','PX',left+2000) end
+  if left<0 then return tooLate(left) end
+  call('SET',keys[1],'void','PX',left+KEPT)
   return 'void'
 end`;
