@@ -97,6 +97,44 @@ test("a place is counted among what has not ended", async () => {
   await shop.$close();
 });
 
+test("a place is told while records end all the time, and where many have ended", async () => {
+  const prefix = redis.prefix();
+  const adapter = redis.adapter(prefix);
+  await apply(ending, adapter);
+  const client = redis.client as unknown as { sendCommand(args: string[]): Promise<unknown> };
+  const sent: string[] = [];
+  const slow = new Proxy(client, {
+    get(target, name) {
+      const value = Reflect.get(target, name) as unknown;
+      if (typeof value !== "function") return value;
+      if (name !== "sendCommand") return value.bind(target);
+      return async (args: string[], ...more: never[]) => {
+        const answer = await target.sendCommand.call(target, args, ...(more as []));
+        if (String(args[1]).includes("_rank") || String(args[1]).includes("_sweep")) sent.push(String(args[1]));
+        await new Promise((resolve) => setTimeout(resolve, 40));
+        return answer;
+      };
+    },
+  });
+  const shop = connect(ending, redisAdapter(slow as unknown as RedisClient, { prefix }));
+  const board = (i: number) => 3 * i;
+  const start = Date.now() + 1_500;
+  const scores = Array.from({ length: 150 }, (_, i) => makeScore(board(i), new Date(start + 20 * i)));
+  await shop.score.insertMany([...scores, makeScore(board(500))]);
+  const key = { board: "b0", player: `p${board(500)}` };
+  await passed(new Date(start + 200));
+  // One ends every 20 ms: asked until none has, it would take as long as they last.
+  expect((await shop.place(key))?.record).toEqual(makeScore(board(500)));
+  expect(sent).toHaveLength(2);
+  const until = soon(700);
+  await shop.score.insertMany(Array.from({ length: 450 }, (_, i) => makeScore(board(1_000 + i), until)));
+  await passed(new Date(Math.max(until.getTime(), start + 3_000)));
+  sent.length = 0;
+  expect(await shop.place(key)).toMatchObject({ rank: 1, of: 1 });
+  expect(sent.length).toBeLessThanOrEqual(1 + Math.ceil(601 / 200));
+  await shop.$close();
+});
+
 describe("a model that changes", () => {
   test("records that were there end too, once apply has seen them; until then nothing is asked", async () => {
     const adapter = redis.adapter(redis.prefix());

@@ -4,7 +4,7 @@ import type { Explanation, PageCall, PageData, PatternStore, RecordData } from "
 import type { RequestInput } from "../port/template.js";
 import { compileArgs, type MakeArgs } from "./commands.js";
 import type { Requests } from "./requests.js";
-import { sweepPartition } from "./sweep.js";
+import { RECORDS_PER_CALL } from "./sweep.js";
 import { compileTop, type TopRows } from "./top-rows.js";
 import type { StoredEntity } from "./write.js";
 
@@ -100,27 +100,43 @@ export class RedisPatternStore implements PatternStore {
     const base = key.slice(0, key.indexOf("}") + 1);
     const read = async () =>
       (await this.#requests.read(base, command, args, key, call, deadline)) as readonly unknown[];
-    const reply = this.#plan.kind === "rank" ? await this.#counted(read, key, call, deadline) : await read();
+    const reply =
+      this.#plan.kind === "rank" ? await this.#counted(read, base, args, key, call, deadline) : await read();
     return { command, args, reply };
   }
 
   /**
-   * A place is counted among records that have not ended: where the answer says that others are still there, they are
-   * removed and it is asked again. A replica may be behind with that, which an eventual read allows it.
+   * A place is counted among records that have not ended. Where the answer says that others are still there, it is asked
+   * of the primary, which removes them first: so many in a call, thus again while more are left from before. What ends
+   * meanwhile is no reason to ask again. An eventual read may be answered with what a replica has not removed yet.
    */
   async #counted(
     read: () => Promise<readonly unknown[]>,
+    base: string,
+    args: readonly string[],
     key: string,
     call: PageCall,
     deadline: Deadline,
   ): Promise<readonly unknown[]> {
-    const sweep = () => sweepPartition(key, this.#plan.entity, this.#requests, deadline, call.signal);
-    for (let asked = 1; ; asked++) {
-      const [ended, ...reply] = await read();
-      if (Number(ended) === 0) return reply;
-      if (call.consistency !== "eventual") await sweep();
-      else if (asked > 1) return reply;
-      else await sweep().catch(() => {});
+    const [ended, ...first] = await read();
+    if (Number(ended) === 0) return first;
+    const [, ...rest] = args;
+    const sweeping = [`${this.#requests.library}_swept_rank`, ...rest, String(RECORDS_PER_CALL)];
+    for (;;) {
+      try {
+        const [more, ...reply] = (await this.#requests.read(
+          base,
+          "FCALL",
+          sweeping,
+          key,
+          call,
+          deadline,
+        )) as readonly unknown[];
+        if (Number(more) === 0) return reply;
+      } catch (error) {
+        if (call.consistency === "eventual") return first;
+        throw error;
+      }
     }
   }
 }

@@ -6,7 +6,7 @@ import type { Requests } from "./requests.js";
 import { glob, headOf, scan } from "./scan.js";
 
 /** Records of one call of the library: it stops the server for a few milliseconds at most. */
-const RECORDS_PER_CALL = 200;
+export const RECORDS_PER_CALL = 200;
 
 /**
  * Removes all records of a partition that have ended, with all that finds them.
@@ -19,12 +19,11 @@ export async function sweepPartition(
   entity: string,
   requests: Requests,
   deadline: Deadline,
-  signal?: AbortSignal,
 ): Promise<number> {
   let swept = 0;
   for (;;) {
     const removed = Number(
-      await requests.write("sweep", withNoKey([key]), [entity, String(RECORDS_PER_CALL)], deadline, signal),
+      await requests.write("sweep", withNoKey([key]), [entity, String(RECORDS_PER_CALL)], deadline),
     );
     swept += removed;
     if (removed < RECORDS_PER_CALL) return swept;
