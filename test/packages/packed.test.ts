@@ -127,6 +127,7 @@ describe("the packed package", () => {
         expect(JSON.parse(text)).toEqual({
           mongodb: expect.stringMatching(/^mongodb:\/\/127\.0\.0\.1:\d+/),
           redis: expect.stringMatching(/^redis:\/\/127\.0\.0\.1:\d+/),
+          cassandra: expect.stringMatching(/^cassandra:\/\/127\.0\.0\.1:\d+/),
           dynamodb: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+/),
         });
         break;
