@@ -43,8 +43,10 @@ export interface Codec {
   values(record: RecordData): readonly (readonly [column: string, value: unknown])[];
   /** The fields that name rows beside the home, as text; undefined: there are none. */
   traces(record: RecordData): string | undefined;
-  /** A row of any table that holds records. */
+  /** A row of any table that holds records; not of a home that has rows of deleted ones. */
   record(row: Row): Record<string, unknown>;
+  /** The key's fields of a home row, whatever else is left of it. */
+  keyIn(row: Row): Record<string, unknown>;
   stored(row: Row, now: number): StoredRow | undefined;
 }
 
@@ -72,6 +74,9 @@ export function compileCodec(
     encode: storedEncoder(column, bigints) as Encode,
     decode: column.as === "json" ? jsonText(column.type) : compileDecoder(column.type),
   }));
+  const keyOf = [...home.plan.partition, ...home.plan.clustering].flatMap(({ name, source }) =>
+    source.kind === "field" ? [{ name, field: source.field, decode: compileDecoder(source.type) }] : [],
+  );
   const own = columns.filter(({ name }) => !home.keyColumns.includes(name));
   const keyText = entity.key.map((name) => [name, compileJsonEncoder(fields[name]!)] as const);
   const traced = [...tracedFields(entity)].map((name) => ({
@@ -137,13 +142,13 @@ export function compileCodec(
       return `{${parts.join(",")}}`;
     },
     record: readRecord,
+    keyIn: (row) => Object.fromEntries(keyOf.map(({ name, field, decode }) => [field, decode(row[name])])),
     stored(row, now) {
       const version = wholeNumber(row[VERSION]);
       // A row of which only keyfold's own cells are left is no record.
       const empty = row[VERSION] === null || row[VERSION] === undefined;
-      if (empty && own.length > 0 && own.every(({ name }) => row[name] === null || row[name] === undefined)) {
-        return undefined;
-      }
+      const isNull = (name: string): boolean => row[name] === null || row[name] === undefined;
+      if (empty && own.every(({ name }) => isNull(name)) && (own.length > 0 || !isNull(DONE))) return undefined;
       const gone = row[GONE] as string | null | undefined;
       const books = {
         version,

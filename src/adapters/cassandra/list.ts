@@ -1,11 +1,13 @@
 import type { Deadline } from "../../internal/deadline.js";
 import { bucketOf, bucketStart } from "../../model/bucket.js";
 import { BUCKET, identifier } from "../../plan/cassandra/names.js";
+import { keepsDead } from "../../plan/cassandra/requests.js";
 import { selectText } from "../../plan/cassandra/statements.js";
 import type { CqlListPlan } from "../../plan/cassandra/types.js";
 import type { Explanation, PageCall, PageData, PatternStore, RecordData } from "../port/adapter.js";
 import { compareValues, compilePath } from "../port/conditions.js";
 import { isOver } from "./codec.js";
+import type { Row } from "./driver.js";
 import { readLevel } from "./levels.js";
 import type { Statement } from "./requests.js";
 import { type Asked, type BoundSelect, compileSelect, limitedRows, type MakeSelect } from "./select.js";
@@ -26,6 +28,9 @@ export class ListStore implements PatternStore {
   readonly #position: readonly ((record: RecordData) => unknown)[];
   readonly #compare: (a: RecordData, b: RecordData) => number;
   readonly #buckets: BucketNames | undefined;
+  readonly #record: (row: Row) => Rec;
+  /** Rows of records that are not there any more: only their keys were read, for the cursor. */
+  readonly #dead = new WeakSet<object>();
   /** Rows that a bucket had of late: how many to ask at once. */
   #perBucket = Number.POSITIVE_INFINITY;
 
@@ -36,6 +41,10 @@ export class ListStore implements PatternStore {
     this.#first = compileSelect(plan.request, true, qualify, bigints);
     this.#next = plan.next.map((select) => compileSelect(select, true, qualify, bigints));
     this.#position = plan.position.map(({ field }) => compilePath(field));
+    const { codec } = entity;
+    const { plan: home } = codec.home;
+    const deadBetween = plan.table === home.name && keepsDead(home);
+    this.#record = deadBetween ? (row) => this.#alive(row) : codec.record;
     this.#compare = (a, b) => {
       for (const [at, { type, direction }] of plan.position.entries()) {
         const read = this.#position[at]!;
@@ -56,12 +65,22 @@ export class ListStore implements PatternStore {
         ? await this.#readShards({ params, after: call.after, bucket: undefined }, limit, level, deadline)
         : await this.#readBuckets(this.#buckets, params, call, level, deadline);
     const last = found.at(-1);
-    // A short page is the end: every partition was read as far as it goes.
+    // Too few rows are the end: every partition was read as far as it goes. Too few records are not.
     const next = found.length < limit || last === undefined ? undefined : this.#position.map((read) => read(last));
     const now = this.#entity.requests.clock.now();
     const { expires } = this.#entity.codec;
-    const live = expires === undefined ? found : found.filter((record) => !isOver(record, expires, now));
+    const live = found.filter((record) => !this.#dead.has(record) && !isOver(record, expires, now));
     return { rows: this.#filtered(live, params), next };
+  }
+
+  /** The record of a home row, or the key of one that was deleted. */
+  #alive(row: Row): Rec {
+    const { codec, requests } = this.#entity;
+    const record = codec.stored(row, requests.clock.now())?.record;
+    if (record !== undefined) return record;
+    const key = codec.keyIn(row);
+    this.#dead.add(key);
+    return key;
   }
 
   /** What a range beside the order leaves of the rows. */
@@ -101,7 +120,7 @@ export class ListStore implements PatternStore {
   }
 
   async #readPartition(asked: Asked, limit: number, level: number, deadline: Deadline): Promise<readonly Rec[]> {
-    const { requests, codec } = this.#entity;
+    const { requests } = this.#entity;
     const found: Rec[] = [];
     for (const make of asked.after === undefined ? [this.#first] : this.#next) {
       const rows = await limitedRows(
@@ -111,7 +130,7 @@ export class ListStore implements PatternStore {
         requests,
         deadline,
       );
-      for (const row of rows) found.push(codec.record(row));
+      for (const row of rows) found.push(this.#record(row));
       if (found.length >= limit) break;
     }
     return found;

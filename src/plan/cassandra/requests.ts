@@ -1,5 +1,6 @@
 import type { ListPattern, TopPattern } from "../../model/description.js";
 import type { Field } from "../../model/field.js";
+import { DEAD, DONE, VERSION } from "./names.js";
 import type { EntityTables } from "./tables.js";
 import type {
   ClusteringColumn,
@@ -59,7 +60,6 @@ export function listRequests(
   entity: Pick<CqlEntity, "columns">,
   made: Pick<EntityTables, "served">,
 ): Pick<CqlListPlan, "request" | "next" | "shards" | "buckets" | "filter" | "position"> {
-  const given = pattern.by.flatMap((part) => (part.kind === "field" ? [part.field] : []));
   // A list by more of the key than names a partition begins within it.
   const fixed = table.clustering.slice(0, table.clustering.length - pattern.order.length);
   const ordered = table.clustering.slice(fixed.length);
@@ -69,9 +69,10 @@ export function listRequests(
   const partition = partitionRelations(table.partition);
   const fixedColumns = fixed.map(({ name }) => name);
   const fixedSlots = fixed.map(
-    ({ source, cql }, at): CqlSlot => ({
+    // By its own name: a question names its fields in any order.
+    ({ source, cql }): CqlSlot => ({
       kind: "param",
-      param: given[table.partition.length + at] ?? (source.kind === "field" ? source.field : ""),
+      param: source.kind === "field" ? source.field : "",
       type: fieldOf(source),
       cql,
     }),
@@ -87,7 +88,7 @@ export function listRequests(
         : { kind: "bucketStart", param, unit: range.unit };
     return [{ columns: [first.name], operator, slots: [slot], optional: true }];
   };
-  const columns = entity.columns.map(({ name }) => name);
+  const columns = listColumns(table, entity);
   const order = reversed
     ? table.clustering.map(({ name, direction }) => ({
         column: name,
@@ -125,6 +126,19 @@ export function listRequests(
       return { field, type: fieldOf((ordered[at] as ClusteringColumn).source), direction };
     }),
   };
+}
+
+/** A record's columns; of a home that keeps rows of deleted records for a while also what tells them, and their keys. */
+function listColumns(table: CqlTable, entity: Pick<CqlEntity, "columns">): readonly string[] {
+  const columns = entity.columns.map(({ name }) => name);
+  if (!keepsDead(table)) return columns;
+  const keys = [...table.partition, ...table.clustering].map(({ name }) => name);
+  return [...new Set([...columns, ...keys, VERSION, DONE, DEAD])];
+}
+
+/** Whether a table has rows of deleted records. */
+export function keepsDead({ role, columns }: CqlTable): boolean {
+  return role === "home" && columns.some(({ name }) => name === DEAD);
 }
 
 interface Pieces {
