@@ -3,12 +3,12 @@ import { KeyfoldError } from "../../internal/errors.js";
 import { identifierList } from "../../plan/cassandra/statements.js";
 import type { ApplyCall, RecordData } from "../port/adapter.js";
 import { bucketsOf, putRows, writeTogether } from "./beside.js";
-import { finish } from "./change.js";
 import type { Contents, ContentsState, Filled } from "./contents.js";
 import type { Row } from "./driver.js";
 import { levelCodes } from "./levels.js";
 import { inParallel } from "./read-records.js";
 import type { Statement } from "./requests.js";
+import { finish } from "./transition.js";
 import { claimUniques } from "./uniques.js";
 import { runWrite, type StoredEntity, ttlOf } from "./write.js";
 

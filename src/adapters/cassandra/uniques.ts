@@ -1,7 +1,10 @@
-import { KeyfoldError } from "../../internal/errors.js";
+import { randomBytes } from "node:crypto";
+import type { Deadline } from "../../internal/deadline.js";
+import type { KeyfoldError } from "../../internal/errors.js";
 import { deleteText, identifierList, insertText, updateText } from "../../plan/cassandra/statements.js";
 import type { RecordData } from "../port/adapter.js";
 import type { WriteOutcome } from "../port/outcome.js";
+import type { Row } from "./driver.js";
 import { levelCodes } from "./levels.js";
 import type { Statement } from "./requests.js";
 import type { CompiledTable } from "./tables.js";
@@ -9,10 +12,16 @@ import { readHome, type StoredEntity, type Write } from "./write.js";
 
 /**
  * Unique values: a row for each, taken by a lightweight transaction before the record is written (a claim), and held
- * after it was. A claim whose writer is gone, and which no record stands for, may be taken over after a minute; a writer
- * that was only slow finds its claim gone when it wants to hold it, and takes its record back.
+ * after it was. Each attempt to write has a token of its own, and frees only what that token claimed, or the claim that
+ * it saw before it wrote: what another write of the same record took over meanwhile stays that one's. What is held and
+ * what no record stands for may be taken over at once, a claim after a minute; a writer that was only slow finds its
+ * claim gone when it wants to hold it, and takes its record back.
  */
 const STALE_MS = 60_000;
+/** A value that is lost and claimed again while it is to be held: so often, then others want it for good. */
+const HOLD_ATTEMPTS = 5;
+/** By so much the clocks of two processes may differ where a record ends. */
+const CLOCKS_MS = 1_000;
 
 /** One value of a record. */
 interface Value {
@@ -20,18 +29,33 @@ interface Value {
   readonly key: readonly unknown[];
 }
 
+/** A value that an attempt claimed. */
+export interface Claim {
+  readonly value: Value;
+  /** The attempt that has it. */
+  readonly token: string;
+  /** What the row said before, where it was the same record's. */
+  readonly previous: { readonly token: unknown; readonly held: unknown } | undefined;
+}
+
+/** A value that a record has no more, and the claim that stood for it before the record was written. */
+export interface Freed {
+  readonly value: Value;
+  readonly token: unknown;
+}
+
 /** Values that a write has claimed for its record, and those that it frees. */
 export interface Taken {
-  readonly claimed: readonly Value[];
-  readonly freed: readonly Value[];
-  /** Holds what was claimed; false: another writer took it over. */
+  readonly claimed: readonly Claim[];
+  readonly freed: readonly Freed[];
+  /** Holds what was claimed; false: another record has taken it over. */
   keep(write: Write): Promise<boolean>;
 }
 
 type Claims =
   | { readonly kind: "taken"; readonly taken: Taken }
   | { readonly kind: "outcome"; readonly outcome: WriteOutcome }
-  | { readonly kind: "failed"; readonly error: KeyfoldError; readonly mayHaveRun: boolean };
+  | { readonly kind: "failed"; readonly error: KeyfoldError; readonly mayHaveRun: false };
 
 function valuesOf(record: RecordData | undefined, entity: StoredEntity): readonly Value[] {
   if (record === undefined) return [];
@@ -46,6 +70,12 @@ function nameOf({ table, key }: Value): string {
   return `${table.plan.name}\0${JSON.stringify(key, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value))}`;
 }
 
+/** Whether a record may end while it is written: then others may take its values, and it must claim them anew. */
+function mayEnd(record: RecordData | undefined, { codec, requests }: StoredEntity, write: Write): boolean {
+  const until = codec.expires === undefined ? undefined : record?.[codec.expires];
+  return until instanceof Date && until.getTime() < requests.clock.now() + write.whole.remainingMs() + CLOCKS_MS;
+}
+
 /** Claims the values that a record has and the stored one had not. */
 export async function claimUniques(
   record: RecordData | undefined,
@@ -56,128 +86,154 @@ export async function claimUniques(
 ): Promise<Claims> {
   const old = valuesOf(stored, entity);
   const next = valuesOf(record, entity);
-  const had = new Set(old.map(nameOf));
+  const had = new Set(mayEnd(stored, entity, write) ? [] : old.map(nameOf));
   const has = new Set(next.map(nameOf));
   const owner = entity.codec.identity(key);
-  const claimed: Value[] = [];
-  for (const value of next) {
-    if (had.has(nameOf(value))) continue;
-    const claim = await claimOne(value, owner, entity, write);
-    if (claim === "claimed") claimed.push(value);
-    else {
-      await releaseUniques(claimed, entity, write);
-      if (claim instanceof KeyfoldError) return { kind: "failed", error: claim, mayHaveRun: false };
+  const token = randomBytes(9).toString("base64url");
+  const claimed: Claim[] = [];
+  try {
+    for (const value of next) {
+      if (had.has(nameOf(value))) continue;
+      const claim = await claimOne(value, owner, token, entity, write, write.attempts);
+      if (claim !== "unique") {
+        claimed.push(claim);
+        continue;
+      }
+      await releaseClaims(claimed, entity, write);
       const fields = entity.codec.entity.uniques.find((one) => one.table === value.table.plan.name)?.fields ?? [];
       return { kind: "outcome", outcome: { kind: "notApplied", reason: "unique", unique: fields } };
     }
-  }
-  const freed = old.filter((value) => !has.has(nameOf(value)));
-  const keep = async (by: Write): Promise<boolean> => {
-    for (const value of claimed) {
-      if (!(await holdOne(value, by, entity))) return false;
+    const freed: Freed[] = [];
+    for (const value of old) {
+      if (!has.has(nameOf(value))) freed.push({ value, token: await tokenOf(value, entity, write) });
     }
-    return true;
-  };
-  return { kind: "taken", taken: { claimed, freed, keep } };
+    const keep = async (by: Write): Promise<boolean> => {
+      for (const claim of claimed) {
+        if (!(await holdOne(claim, owner, by, entity))) return false;
+      }
+      return true;
+    };
+    return { kind: "taken", taken: { claimed, freed, keep } };
+  } catch (thrown) {
+    await releaseClaims(claimed, entity, write);
+    return { kind: "failed", error: thrown as KeyfoldError, mayHaveRun: false };
+  }
 }
 
 function statementsOf({ plan, keyColumns }: CompiledTable, { requests }: StoredEntity) {
   const { qualify } = requests;
   const statement = (operation: string, query: string): Statement => ({ query, operation, table: plan.name });
   const where = keyColumns.map((column) => `${identifierList([column])} = ?`).join(" AND ");
+  const update = (columns: readonly string[], condition: string): Statement =>
+    statement("UPDATE", updateText(plan.name, columns, keyColumns, qualify, { conditions: [condition] }));
   return {
-    read: statement("SELECT", `SELECT kf_owner, kf_claim, kf_held, kf_at FROM ${qualify(plan.name)} WHERE ${where}`),
+    read: statement("SELECT", `SELECT kf_claim FROM ${qualify(plan.name)} WHERE ${where}`),
     claim: statement(
       "INSERT",
       `${insertText(plan.name, [...keyColumns, "kf_owner", "kf_claim", "kf_held", "kf_at"], qualify)} IF NOT EXISTS`,
     ),
-    take: statement(
-      "UPDATE",
-      updateText(plan.name, ["kf_owner", "kf_claim", "kf_held", "kf_at"], keyColumns, qualify, {
-        conditions: ["kf_claim"],
-      }),
-    ),
-    hold: statement("UPDATE", updateText(plan.name, ["kf_held"], keyColumns, qualify, { conditions: ["kf_claim"] })),
+    take: update(["kf_owner", "kf_claim", "kf_held", "kf_at"], "kf_claim"),
+    hold: update(["kf_claim", "kf_held"], "kf_owner"),
+    restore: update(["kf_claim", "kf_held"], "kf_claim"),
     free: statement("DELETE", deleteText(plan.name, keyColumns, qualify, ["kf_claim"])),
   };
 }
 
+/** @throws KeyfoldError where the server does not answer: then the claim may be there. */
 async function claimOne(
   value: Value,
   owner: string,
+  token: string,
   entity: StoredEntity,
   write: Write,
-): Promise<"claimed" | "unique" | KeyfoldError> {
+  deadline: Deadline,
+): Promise<Claim | "unique"> {
   const { requests } = entity;
   const statements = statementsOf(value.table, entity);
   const now = (): Date => new Date(requests.clock.now());
-  const mine = [owner, write.id, false];
-  for (let attempt = 1; ; attempt++) {
-    const reply = await requests.transact(statements.claim, [...value.key, ...mine, now()], write.attempts);
-    if (reply.kind === "failed") {
-      if (await requests.pause(reply.error, attempt, write.attempts)) continue;
-      return reply.error;
+  const mine = [owner, token, false];
+  let previous: Claim["previous"];
+  const send = async (statement: Statement, params: () => readonly unknown[]): Promise<Row> => {
+    for (let attempt = 1; ; attempt++) {
+      const reply = await requests.transact(statement, params(), deadline);
+      if (reply.kind === "reply") return reply.result.rows?.[0] ?? {};
+      if (await requests.pause(reply.error, attempt, deadline)) continue;
+      if (reply.mayHaveRun) await releaseClaims([{ value, token, previous }], entity, write);
+      throw reply.error;
     }
-    const row = reply.result.rows?.[0] ?? {};
-    if (row["[applied]"] === true || row["kf_claim"] === write.id) return "claimed";
-    // A record that was written before and has the value still: the row is its own.
-    if (row["kf_owner"] !== owner && !(await isStale(row, value, entity, write))) return "unique";
-    const takeOver = await requests.transact(
-      statements.take,
-      [...mine, now(), ...value.key, row["kf_claim"]],
-      write.attempts,
-    );
-    if (takeOver.kind === "failed") {
-      if (await requests.pause(takeOver.error, attempt, write.attempts)) continue;
-      return takeOver.error;
-    }
-    if (takeOver.result.rows?.[0]?.["[applied]"] === true) return "claimed";
+  };
+  for (;;) {
+    const row = await send(statements.claim, () => [...value.key, ...mine, now()]);
+    if (row["[applied]"] === true || row["kf_claim"] === token) return { value, token, previous };
+    const own = row["kf_owner"] === owner;
+    if (!own && !(await isStale(row, value, entity, deadline))) return "unique";
+    // Its own row is left from a time when the record had the value, or another write of the record is under way.
+    previous = own ? { token: row["kf_claim"], held: row["kf_held"] } : undefined;
+    const taken = await send(statements.take, () => [...mine, now(), ...value.key, row["kf_claim"]]);
+    if (taken["[applied]"] === true) return { value, token, previous };
   }
 }
 
 /** Whether no record stands for a row, and none is about to. */
-async function isStale(
-  row: Readonly<Record<string, unknown>>,
-  value: Value,
-  entity: StoredEntity,
-  write: Write,
-): Promise<boolean> {
+async function isStale(row: Row, value: Value, entity: StoredEntity, deadline: Deadline): Promise<boolean> {
   const { codec, requests } = entity;
   const at = row["kf_at"];
-  if (!(at instanceof Date) || at.getTime() + STALE_MS > requests.clock.now()) return false;
+  const settled = row["kf_held"] === true || (at instanceof Date && at.getTime() + STALE_MS <= requests.clock.now());
+  if (!settled) return false;
   const key = codec.keyOf(row["kf_owner"] as string);
-  const stored = await readHome(key, entity, true, write.attempts);
+  const stored = await readHome(key, entity, true, deadline);
   if (stored?.record === undefined) return true;
   const own = nameOf(value);
   return !valuesOf(stored.record, entity).some((one) => nameOf(one) === own);
 }
 
-/** Holds a claimed value. */
-async function holdOne(value: Value, write: Write, entity: StoredEntity): Promise<boolean> {
+/** Holds a claimed value, whichever write of its record has the claim by now. */
+async function holdOne(claim: Claim, owner: string, write: Write, entity: StoredEntity): Promise<boolean> {
   const { requests } = entity;
-  const statements = statementsOf(value.table, entity);
+  const { value, token } = claim;
+  const { hold } = statementsOf(value.table, entity);
+  let lost = 0;
   for (let attempt = 1; ; attempt++) {
-    const reply = await requests.transact(statements.hold, [true, ...value.key, write.id], write.whole);
-    if (reply.kind === "reply") return reply.result.rows?.[0]?.["[applied]"] === true;
-    // The record is stored; what is not held yet is only taken over when its record lacks the value.
-    if (!(await requests.pause(reply.error, attempt, write.whole))) return true;
+    const reply = await requests.transact(hold, [token, true, ...value.key, owner], write.whole);
+    if (reply.kind === "failed") {
+      // The record is stored; what is not held yet is only taken over when its record lacks the value.
+      if (!(await requests.pause(reply.error, attempt, write.whole))) return true;
+    } else if (reply.result.rows?.[0]?.["[applied]"] === true) return true;
+    else {
+      if (++lost > HOLD_ATTEMPTS) return false;
+      try {
+        if ((await claimOne(value, owner, token, entity, write, write.whole)) === "unique") return false;
+      } catch {
+        return true;
+      }
+    }
   }
 }
 
-/** Gives values back that this write claimed, or that its record has no more. */
-export async function releaseUniques(values: readonly Value[], entity: StoredEntity, write: Write): Promise<void> {
+async function tokenOf({ table, key }: Value, entity: StoredEntity, write: Write): Promise<unknown> {
   const { requests } = entity;
-  for (const value of values) {
-    const statements = statementsOf(value.table, entity);
-    const level = levelCodes[requests.levels.serial];
-    try {
-      const { rows } = await requests.read(statements.read, value.key, level, write.whole);
-      const claim = rows?.[0]?.["kf_claim"];
-      if (claim !== null && claim !== undefined) {
-        await requests.transact(statements.free, [...value.key, claim], write.whole);
-      }
-    } catch {
-      // It is taken over when somebody wants the value: no record stands for it.
+  const level = levelCodes[requests.levels.serial];
+  const { rows } = await requests.read(statementsOf(table, entity).read, key, level, write.attempts);
+  return rows?.[0]?.["kf_claim"] ?? undefined;
+}
+
+/** Gives back what an attempt claimed; what was its record's before is so again. */
+export async function releaseClaims(claims: readonly Claim[], entity: StoredEntity, write: Write): Promise<void> {
+  // What is not given back is taken over when somebody wants the value: no record stands for it.
+  for (const { value, token, previous } of claims) {
+    const { free, restore } = statementsOf(value.table, entity);
+    if (previous === undefined) await entity.requests.transact(free, [...value.key, token], write.whole);
+    else {
+      const params = [previous.token, previous.held, ...value.key, token];
+      await entity.requests.transact(restore, params, write.whole);
     }
+  }
+}
+
+/** Frees values that a record has no more, unless somebody claimed them since. */
+export async function releaseFreed(freed: readonly Freed[], entity: StoredEntity, write: Write): Promise<void> {
+  for (const { value, token } of freed) {
+    if (token === undefined) continue;
+    await entity.requests.transact(statementsOf(value.table, entity).free, [...value.key, token], write.whole);
   }
 }
