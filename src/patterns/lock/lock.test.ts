@@ -1,5 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { drivers, freshName, openClient, rawCommand, sleep, suiteOn } from "../../../test/patterns/clients.js";
+import {
+  drivers,
+  freshName,
+  type OpenClient,
+  openClient,
+  rawCommand,
+  singleServer,
+  sleep,
+  suiteOn,
+} from "../../../test/patterns/clients.js";
 import { type FaultProxy, startEngines, startProxy } from "../../testing/index.js";
 import { type Held, lock } from "./index.js";
 
@@ -99,6 +108,65 @@ describe.each(drivers)("locks over %s", (driver) => {
     locks.close();
   });
 });
+
+/** A client whose user may not subscribe. */
+async function withoutChannels(driver: (typeof drivers)[number], url: string): Promise<OpenClient> {
+  const opened = await openClient(driver, url);
+  const client = opened.client as unknown as { duplicate: (...args: unknown[]) => Record<string, unknown> };
+  const duplicate = client.duplicate.bind(client);
+  client.duplicate = (...args) =>
+    Object.assign(duplicate(...args), {
+      subscribe: () => Promise.reject(new Error("NOPERM No permissions to access a channel")),
+    });
+  return opened;
+}
+
+describe.runIf(singleServer).each(["ioredis 5", "node-redis 6"] as const)(
+  "waiting that hears nothing, over %s",
+  (driver) => {
+    const on = suiteOn(driver);
+
+    it("looks again from time to time where the user may not subscribe", async () => {
+      const mute = await withoutChannels(driver, on.server.url);
+      const prefix = freshName();
+      const [here, there] = [lock(on.client, { prefix }), lock(mute.client, { prefix })];
+      const held = await here.acquire("a");
+      await expect(there.acquire("a", { waitMs: 120 })).rejects.toMatchObject({ code: "CONFLICT" });
+      await expect(there.acquire("a", { signal: AbortSignal.timeout(60) })).rejects.toMatchObject({ code: "ABORTED" });
+      const waiting = there.acquire("a", { waitMs: 5_000 });
+      await sleep(100);
+      const from = performance.now();
+      await held.release();
+      const next = await waiting;
+      expect(performance.now() - from).toBeLessThan(500);
+      await next.release();
+      here.close();
+      there.close();
+      mute.close();
+    });
+
+    it("keeps to waitMs and signal while the subscription does not come to stand, and takes over", async () => {
+      const prefix = freshName();
+      const proxy = await startProxy(on.server.url);
+      const opened = await openClient(driver, proxy.url);
+      const [here, there] = [lock(on.client, { prefix }), lock(opened.client, { prefix })];
+      const held = await here.acquire("a");
+      proxy.setRule(({ bytes }) => (/\r\nsubscribe\r\n/i.test(String(bytes)) ? { kind: "black-hole" } : undefined));
+      const from = performance.now();
+      await expect(there.acquire("a", { waitMs: 120 })).rejects.toMatchObject({ code: "CONFLICT" });
+      await expect(there.acquire("a", { signal: AbortSignal.timeout(60) })).rejects.toMatchObject({ code: "ABORTED" });
+      expect(performance.now() - from).toBeLessThan(1_000);
+      const waiting = there.acquire("a", { waitMs: 5_000 });
+      await sleep(100);
+      await held.release();
+      expect(await Promise.race([waiting.then((next) => next.release()), sleep(1_000)])).toBe(true);
+      here.close();
+      there.close();
+      opened.close();
+      await proxy.close();
+    });
+  },
+);
 
 describe("a quorum of three", () => {
   it("locks while a majority answers, with fences that grow whichever majority it was", async () => {

@@ -40,7 +40,10 @@ call('SET',K1,format('%016d-%016d',f,now+math.abs(A2)*1000)..A1,'EX',${KEEP_SECO
 return f`,
 );
 
-/** Reads the lock into f, till and holder; `grant` gives it to a token, `hand` to the first that waits. */
+/**
+ * Reads the lock into f, till and holder; `grant` gives it to a token, `hand` to the first that waits: it has the
+ * lock also where the user may not publish, and looks for itself then.
+ */
 const state = `${luaNow}
 local s=redis.call('GET',KEYS[1])
 local f,till,holder=0,0,''
@@ -61,7 +64,7 @@ local wait=redis.call('HGET',KEYS[3],token)
 redis.call('HDEL',KEYS[3],token)
 if wait and tonumber(wait)>now then
 grant(token,ttl)
-redis.call('PUBLISH',channel,token)
+redis.pcall('PUBLISH',channel,token)
 return
 end
 w=redis.call('LPOP',KEYS[2])

@@ -6,6 +6,12 @@ import type { LockKeeper, Refused, Taken } from "./keeper.js";
 import { Replicas } from "./replicas.js";
 import { acquireScript, quickScript, releaseScript, renewScript } from "./scripts.js";
 
+/** While calls cannot be heard, whoever waits looks again after this time. */
+const POLL_MS = 50;
+
+/** So long after Redis refused the subscription it is asked for again. */
+const REFUSED_MS = 1_000;
+
 /** Locks on one server. Who waits stands in a queue there; a release hands the lock over and wakes the next. */
 export class SingleNode implements LockKeeper {
   readonly #store: RedisStore;
@@ -16,7 +22,9 @@ export class SingleNode implements LockKeeper {
   readonly #waiting = new Map<string, () => void>();
   /** Tokens whose call came before they began to wait. */
   readonly #called = new Set<string>();
-  #listening: Promise<void> | undefined;
+  /** The subscription was asked for, and stands. */
+  #asked = false;
+  #hears = false;
 
   constructor(store: RedisStore, channel: string, minReplicas: number) {
     this.#replicas = minReplicas > 0 ? new Replicas(store, minReplicas) : undefined;
@@ -24,8 +32,9 @@ export class SingleNode implements LockKeeper {
     this.#calls = new Batches(store);
     this.#channel = channel;
     this.#subscriber = new Subscriber(store.link);
-    this.#subscriber.onGap(() => {
-      for (const wake of this.#waiting.values()) wake(); // a call may have been missed: look
+    this.#subscriber.onGap(() => this.#stands());
+    this.#subscriber.onDown(() => {
+      this.#hears = false;
     });
   }
 
@@ -35,17 +44,37 @@ export class SingleNode implements LockKeeper {
     if (quick > 0) return this.#taken(keys, token, ttlMs, quick);
     if (quick < 0) return { againMs: -quick };
     const args = [token, String(ttlMs), String(waitMs), this.#channel];
+    const heard = this.#hears;
     const reply = await this.#store.run(acquireScript, keys, args);
     const [won, value] = reply as [number, string | number];
     if (won === 1) return this.#taken(keys, token, ttlMs, Number(value));
-    if (waitMs > 0 && this.#listening === undefined) {
-      this.#listening = this.#subscriber.subscribe("subscribe", this.#channel, (token) => this.#call(token));
-      await this.#listening;
-      return { againMs: 1 }; // handed over before this process listened, it would not hear of it
-    }
-    await this.#listening;
+    if (waitMs > 0 && !this.#asked) this.#listen();
     // Should the holder die, the lock is free when its time ends, and nobody calls.
-    return { againMs: Number(value) + 1 };
+    const againMs = Number(value) + 1;
+    // Handed over before this process listened, it would not hear of it.
+    return { againMs: heard ? againMs : Math.min(againMs, POLL_MS) };
+  }
+
+  /** Nobody waits for it: without the right to subscribe, or while Redis is away, waiting is to look from time to time. */
+  #listen(): void {
+    this.#asked = true;
+    this.#subscriber
+      .subscribe("subscribe", this.#channel, (token) => this.#call(token))
+      .then(
+        () => this.#stands(),
+        () => {
+          const again = () => {
+            this.#asked = false;
+          };
+          setTimeout(again, REFUSED_MS).unref();
+        },
+      );
+  }
+
+  /** Calls are heard from now on; one may have been missed, so all look. */
+  #stands(): void {
+    this.#hears = true;
+    for (const wake of this.#waiting.values()) wake();
   }
 
   async #taken(keys: readonly string[], token: string, ttlMs: number, fence: number): Promise<Taken | Refused> {

@@ -52,6 +52,42 @@ describe.each(drivers)("pub/sub over %s", (driver) => {
     await expect(news.publish("" as never, "x" as never)).rejects.toMatchObject({ code: "INPUT_INVALID" });
   });
 
+  it.runIf(singleServer)("says that a user may not listen, and keeps what it hears", async () => {
+    const open = await openClient(driver, on.server.url);
+    const client = open.client as unknown as { duplicate: (...args: unknown[]) => Record<string, unknown> };
+    const duplicate = client.duplicate.bind(client);
+    client.duplicate = (...args) => {
+      const copy = duplicate(...args);
+      const subscribe = (copy["subscribe"] as (...args: unknown[]) => Promise<unknown>).bind(copy);
+      return Object.assign(copy, {
+        subscribe: (channel: string, ...more: unknown[]) =>
+          channel.endsWith(":prices")
+            ? Promise.reject(new Error("NOPERM No permissions to access a channel"))
+            : subscribe(channel, ...more),
+      });
+    };
+    const news = pubsub<Channels>(open.client, { prefix: freshName() });
+    await expect(news.subscribe("prices")).rejects.toMatchObject({ code: "UNAUTHORIZED" });
+    const orders = await news.subscribe("orders.new");
+    await expect(news.subscribe("prices")).rejects.toMatchObject({ code: "UNAUTHORIZED" });
+    await news.publish("orders.new", "a");
+    expect(await take(orders, 1)).toEqual([{ kind: "message", channel: "orders.new", message: "a" }]);
+    news.close();
+    open.close();
+  });
+
+  it.runIf(singleServer)("stops trying to listen with its signal", async () => {
+    const news = pubsub<Channels>(on.client, { prefix: freshName() });
+    on.proxy.setRule(({ bytes }) => (/\r\nsubscribe\r\n/i.test(String(bytes)) ? { kind: "black-hole" } : undefined));
+    const ended = await news.subscribe("prices", { signal: AbortSignal.timeout(50) });
+    on.proxy.setRule(undefined);
+    expect(await ended.next()).toEqual({ done: true, value: undefined });
+    const prices = await news.subscribe("prices");
+    await news.publish("prices", { cents: 1 });
+    expect(await take(prices, 1)).toMatchObject([{ kind: "message" }]);
+    news.close();
+  });
+
   it("ends with the loop, the signal, or its queue", async () => {
     const news = pubsub<Channels>(on.client, { prefix: freshName() });
     const controller = new AbortController();

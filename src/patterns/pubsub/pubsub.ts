@@ -74,7 +74,10 @@ export class PubSub<C extends object> {
   }
 
   /**
-   * Listens to a channel; resolves when messages that are published from now on arrive.
+   * Listens to a channel; resolves when messages that are published from now on arrive. While Redis is out of reach it
+   * tries on, until `signal` is aborted.
+   *
+   * @throws KeyfoldError `UNAUTHORIZED` where the user may not listen to it.
    *
    * @example
    * ```ts
@@ -114,7 +117,13 @@ export class PubSub<C extends object> {
     );
     if (options.signal?.aborted === true) return subscription;
     this.#open.add(subscription as never);
-    await subscriber.subscribe(kind, name, hear);
+    try {
+      await subscriber.subscribe(kind, name, hear, options.signal);
+    } catch (error) {
+      const ended = !this.#open.has(subscription as never);
+      subscription.close();
+      if (!ended) throw error; // else the caller, who ended it, gets what has ended
+    }
     return subscription;
   }
 

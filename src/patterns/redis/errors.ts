@@ -62,3 +62,8 @@ export function unknownOutcome(message: string, cause?: unknown): KeyfoldError {
 export function notSent(message: string, cause?: unknown): KeyfoldError {
   return new KeyfoldError("UNAVAILABLE", message, { cause, data: { applied: false } });
 }
+
+/** A call whose caller does not wait for its end. */
+export function aborted(signal: AbortSignal): KeyfoldError {
+  return new KeyfoldError("ABORTED", "The call's signal was aborted.", { cause: signal.reason });
+}

@@ -3,7 +3,7 @@ import { requestsWatched, traceRequest } from "../../internal/diagnostics.js";
 import { KeyfoldError } from "../../internal/errors.js";
 import { fullJitterMs } from "../../internal/retry.js";
 import { Breaker, type BreakerOptions } from "./breaker.js";
-import { type Failure, failureOf, notSent, serverCode, unknownOutcome } from "./errors.js";
+import { aborted, type Failure, failureOf, notSent, serverCode, unknownOutcome } from "./errors.js";
 import { type Link, linkOf, type RedisArgument, type RedisClient } from "./link.js";
 import type { Script } from "./script.js";
 
@@ -227,8 +227,4 @@ function ask(
       attempt();
     }
   });
-}
-
-function aborted(signal: AbortSignal): KeyfoldError {
-  return new KeyfoldError("ABORTED", "The call's signal was aborted.", { cause: signal.reason });
 }

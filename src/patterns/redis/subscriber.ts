@@ -1,5 +1,6 @@
 import { KeyfoldError } from "../../internal/errors.js";
 import { fullJitterMs } from "../../internal/retry.js";
+import { aborted, failureOf } from "./errors.js";
 import type { Link } from "./link.js";
 import { type OwnConnection, openOwn } from "./own-connection.js";
 import { type Hear, type SubscribeKind, type Subscriptions, subscriptionsOf } from "./subscriptions.js";
@@ -16,6 +17,8 @@ interface Subscription {
   readonly hear: Hear;
   /** Resolves when the server has confirmed it on the present connection. */
   active: Promise<unknown>;
+  /** The server does not allow it. */
+  refused: KeyfoldError | undefined;
 }
 
 /**
@@ -47,9 +50,20 @@ export class Subscriber {
     this.#track = track;
   }
 
-  /** Listens; resolves when messages published from now on arrive. */
-  async subscribe(kind: SubscribeKind | "track", channel: string, listener: Hear): Promise<void> {
-    if (this.#closed) throw new KeyfoldError("UNAVAILABLE", "The subscriber was closed.");
+  /**
+   * Listens; resolves when messages published from now on arrive. While Redis is out of reach it tries on, until
+   * `signal` is aborted.
+   *
+   * @throws KeyfoldError `UNAUTHORIZED` where the user may not listen there, `ABORTED`, and `UNAVAILABLE` when the
+   *   subscriber was closed.
+   */
+  async subscribe(
+    kind: SubscribeKind | "track",
+    channel: string,
+    listener: Hear,
+    signal?: AbortSignal | undefined,
+  ): Promise<void> {
+    if (this.#closed) throw closed();
     const name = `${kind} ${channel}`;
     let subscription = this.#subscriptions.get(name);
     if (subscription === undefined) {
@@ -57,16 +71,36 @@ export class Subscriber {
       const hear: Hear = (message, from) => {
         for (const each of listeners) each(message, from);
       };
-      subscription = { kind, channel, listeners, hear, active: Promise.resolve() };
+      subscription = { kind, channel, listeners, hear, active: Promise.resolve(), refused: undefined };
       this.#subscriptions.set(name, subscription);
       if (this.#connection !== undefined) subscription.active = this.#activate(subscription);
     }
     subscription.listeners.add(listener);
-    while (this.#connection === undefined && !this.#closed) await this.#open();
-    await subscription.active;
+    try {
+      await orAborted(this.#stands(subscription), signal);
+    } catch (error) {
+      this.unsubscribe(kind, channel, listener);
+      throw error;
+    }
   }
 
-  unsubscribe(kind: SubscribeKind, channel: string, listener: Hear): void {
+  /** Resolves when the server has confirmed a subscription, over whichever connection. */
+  async #stands(subscription: Subscription): Promise<void> {
+    while (subscription.listeners.size > 0) {
+      if (this.#closed) throw closed();
+      if (this.#connection === undefined) await this.#open();
+      else if (
+        await subscription.active.then(
+          () => true,
+          () => false,
+        )
+      )
+        return;
+      if (subscription.refused !== undefined) throw subscription.refused;
+    }
+  }
+
+  unsubscribe(kind: SubscribeKind | "track", channel: string, listener: Hear): void {
     const name = `${kind} ${channel}`;
     const subscription = this.#subscriptions.get(name);
     if (subscription === undefined || !subscription.listeners.delete(listener) || subscription.listeners.size > 0)
@@ -112,11 +146,13 @@ export class Subscriber {
       this.#onServer = subscriptionsOf(connection);
       connection.onEnd(() => this.#lost(connection));
       for (const subscription of this.#subscriptions.values()) subscription.active = this.#activate(subscription);
+      this.#beat(connection);
       await Promise.all([...this.#subscriptions.values()].map(({ active }) => active));
+      if (this.#connection !== connection) throw closed();
       this.#failures = 0;
       this.#standing = true;
-      this.#beat(connection);
     } catch {
+      clearInterval(this.#heart);
       this.#connection?.close();
       this.#connection = undefined;
       const ms = fullJitterMs(this.#failures++, 50, 1_000, Math.random);
@@ -130,15 +166,22 @@ export class Subscriber {
   }
 
   /** Subscribes on this connection; a Cluster that says MOVED is followed there by the next connection. */
-  #activate({ kind, channel, hear }: Subscription): Promise<unknown> {
+  #activate(subscription: Subscription): Promise<unknown> {
+    const { kind, channel, hear } = subscription;
     const connection = this.#connection!;
+    subscription.refused = undefined;
     const active =
       kind === "track"
         ? this.#track!(connection, channel, (key) => hear("", key))
         : this.#onServer!.subscribe(kind, channel, hear);
     active.catch((error: unknown) => {
+      const failure = failureOf(error, false).error;
+      if (failure.code === "UNAUTHORIZED") {
+        subscription.refused = failure;
+        if (this.#standing) return; // the others stand
+      }
       this.#address = /^MOVED \d+ (\S+)/.exec(error instanceof Error ? error.message : "")?.[1];
-      connection.close();
+      this.#lost(connection);
     });
     return active;
   }
@@ -178,4 +221,19 @@ export class Subscriber {
     while (this.#connection === undefined && !this.#closed && this.#subscriptions.size > 0) await this.#open();
     if (!this.#closed) for (const listener of this.#gaps) listener();
   }
+}
+
+function closed(): KeyfoldError {
+  return new KeyfoldError("UNAVAILABLE", "The subscriber was closed.");
+}
+
+/** What a promise gives, or `ABORTED` as soon as the signal is. */
+function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(aborted(signal));
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
 }
