@@ -6,6 +6,9 @@ import { renewScript } from "./scripts.js";
 /** Two commands that go over one connection, the second right after the first. */
 type Pair = (first: [string, string[]], second: [string, string[]]) => Promise<[unknown, unknown]>;
 
+/** What the lock's time is begun anew for. */
+type Purpose = "take" | "renew";
+
 /**
  * Asks replicas to acknowledge a lock before it counts as held. WAIT counts for the writes of its own connection, and
  * holds that up: so the lock's time is begun anew over a connection apart, and waited for there.
@@ -32,7 +35,7 @@ export class Replicas {
    *
    * @throws KeyfoldError `UNAVAILABLE` when too few replicas acknowledged it within the deadline.
    */
-  async confirm(keys: readonly string[], token: string, ttlMs: number): Promise<boolean> {
+  async confirm(keys: readonly string[], token: string, ttlMs: number, purpose: Purpose): Promise<boolean> {
     const { deadlineMs } = this.#store;
     const renew = [renewScript.lua, String(keys.length), ...keys, token, String(ttlMs)];
     let timer: NodeJS.Timeout | undefined;
@@ -41,12 +44,12 @@ export class Replicas {
     });
     const asked = this.#pair(["EVAL", renew], ["WAIT", [String(this.#least), String(Math.ceil(deadlineMs))]]);
     asked.catch(() => {});
-    const answer = await Promise.race([asked, late]).catch((cause: unknown) => this.#tooFew(0, cause));
+    const answer = await Promise.race([asked, late]).catch((cause: unknown) => this.#tooFew(purpose, 0, cause));
     clearTimeout(timer);
-    if (answer === undefined) return this.#tooFew(0);
+    if (answer === undefined) return this.#tooFew(purpose, 0);
     const [held, replicas] = answer as [number, number];
     if (held !== 1) return false;
-    return replicas >= this.#least || this.#tooFew(replicas);
+    return replicas >= this.#least || this.#tooFew(purpose, replicas);
   }
 
   close(): void {
@@ -67,22 +70,30 @@ export class Replicas {
         lease.release();
       }
     }
-    this.#connection ??= openOwn(link);
-    const opening = this.#connection;
+    this.#connection ??= this.#connect();
+    const connection = await this.#connection;
+    return Promise.all([connection.send(...first), connection.send(...second)]);
+  };
+
+  #connect(): Promise<OwnConnection> {
+    const opening = openOwn(this.#store.link);
     const forget = () => {
       if (this.#connection === opening) this.#connection = undefined;
     };
     opening.then((connection) => connection.onEnd(forget), forget);
-    const connection = await opening;
-    return Promise.all([connection.send(...first), connection.send(...second)]);
-  };
+    return opening;
+  }
 
-  #tooFew(replicas: number, cause?: unknown): never {
+  #tooFew(purpose: Purpose, replicas: number, cause?: unknown): never {
     const message = `${replicas} of ${this.#least} replicas acknowledged the lock within ${this.#store.deadlineMs} ms.`;
+    const renewed = purpose === "renew";
+    const now = renewed
+      ? "the server may hold it anew, but a failover now may forget it"
+      : "nothing holds the lock now";
     throw new KeyfoldError("UNAVAILABLE", message, {
       cause,
-      fix: "See whether the replicas are connected (INFO replication); nothing holds the lock now.",
-      data: { applied: false, replicas },
+      fix: `See whether the replicas are connected (INFO replication); ${now}.`,
+      data: { applied: renewed ? undefined : false, replicas },
     });
   }
 }

@@ -78,7 +78,7 @@ export class SingleNode implements LockKeeper {
   }
 
   async #taken(keys: readonly string[], token: string, ttlMs: number, fence: number): Promise<Taken | Refused> {
-    if (this.#replicas === undefined || (await this.#replicas.confirm(keys, token, ttlMs))) return { fence };
+    if (this.#replicas === undefined || (await this.#replicas.confirm(keys, token, ttlMs, "take"))) return { fence };
     return { againMs: 1 };
   }
 
@@ -102,7 +102,7 @@ export class SingleNode implements LockKeeper {
   }
 
   async extend(keys: readonly string[], token: string, ttlMs: number): Promise<boolean> {
-    if (this.#replicas !== undefined) return this.#replicas.confirm(keys, token, ttlMs);
+    if (this.#replicas !== undefined) return this.#replicas.confirm(keys, token, ttlMs, "renew");
     return (await this.#store.run(renewScript, keys, [token, String(ttlMs)])) === 1;
   }
 
