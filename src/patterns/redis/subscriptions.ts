@@ -27,16 +27,25 @@ function ofIoredis(client: EmittingClient): Subscriptions {
     ["pmessage", "psubscribe"],
   ] as const)
     client.on(event, (...words: string[]) => hearing.get(`${kind} ${words[0]}`)?.(words.at(-1)!, words.at(-2)!));
+  // ioredis 5 leaves a promise open when a sharded channel lies elsewhere, and only emits "moved".
+  const pending = new Set<(reason: Error) => void>();
+  client.on("moved", () => {
+    for (const reject of pending) reject(new Error("The channel lies on another node."));
+  });
   return {
-    // ioredis 5 leaves a promise open when a sharded channel lies elsewhere, and only emits "moved".
     subscribe(kind, channel, hear) {
       hearing.set(`${kind} ${channel}`, hear);
-      return Promise.race([
-        client[kind](channel),
-        new Promise((_, reject) => client.on("moved", () => reject(new Error("The channel lies on another node.")))),
-      ]);
+      return new Promise((resolve, reject) => {
+        pending.add(reject);
+        (client[kind](channel) as Promise<unknown>).then(resolve, reject).finally(() => pending.delete(reject));
+      });
     },
-    unsubscribe: (kind, channel) => client[kind.replace("sub", "unsub")](channel),
+    async unsubscribe(kind, channel, hear) {
+      const name = `${kind} ${channel}`;
+      // Somebody may have subscribed again since.
+      if (hearing.get(name) === hear) hearing.delete(name);
+      return client[kind.replace("sub", "unsub")](channel);
+    },
   };
 }
 
