@@ -1,4 +1,5 @@
 import { KeyfoldError } from "../../internal/errors.js";
+import { aborted } from "../redis/errors.js";
 import { checkPrefix, checkWhole, hashTag } from "../redis/keys.js";
 import type { RedisClient } from "../redis/link.js";
 import { luaNow, script } from "../redis/script.js";
@@ -80,6 +81,10 @@ export class ConcurrencyLimiter {
       };
     } catch (error) {
       const down = error instanceof KeyfoldError && /UNAVAILABLE|OUTCOME_UNKNOWN/.test(error.code);
+      if (options?.signal?.aborted === true) {
+        if (down) give().catch(() => {}); // nobody is there who could give it back
+        throw down ? aborted(options.signal) : error;
+      }
       if (!down || this.#fail === "closed") throw error;
       return { allowed: true, active: 0, release: () => give().catch(() => {}), renew: keep };
     }

@@ -9,6 +9,9 @@ interface Counted {
   readonly until: number[];
 }
 
+/** Charge what fits, charge in any case, or charge nothing. */
+export type Mode = "charge" | "force" | "look";
+
 /** Counts in this process alone while Redis is out of reach: a fixed window for each limit, whatever its kind. */
 export class LocalLimits {
   readonly #limits: readonly Limit[];
@@ -19,19 +22,19 @@ export class LocalLimits {
   }
 
   /** Replies as the script does. */
-  ask(key: string, cost: number, force: boolean): number[] {
+  ask(key: string, cost: number, mode: Mode): number[] {
     const now = performance.now();
     const counted = this.#counted(key);
     this.#limits.forEach(({ windowMs }, i) => {
       if (counted.until[i]! > now) return;
       counted.used[i] = 0;
-      counted.until[i] = now + windowMs;
+      counted.until[i] = mode === "look" ? now : now + windowMs;
     });
     const pass = this.#limits.every(({ maxCost }, i) => counted.used[i]! + cost <= maxCost);
     const reply = [pass ? 1 : 0];
     this.#limits.forEach(({ maxCost }, i) => {
       const fits = counted.used[i]! + cost <= maxCost;
-      if (pass || force) counted.used[i] = Math.max(0, counted.used[i]! + cost);
+      if (mode === "force" || (pass && mode === "charge")) counted.used[i] = Math.max(0, counted.used[i]! + cost);
       const reset = Math.max(0, counted.until[i]! - now) * 1000;
       reply.push(Math.max(0, maxCost - counted.used[i]!), reset, fits ? 0 : reset);
     });

@@ -32,12 +32,18 @@ describe.each(drivers)("rate limits over %s", (driver) => {
     expect(await limiter.peek("a")).toMatchObject({ allowed: true, remaining: 5, resetMs: 0, retryAfterMs: 0 });
     for (let left = 4; left >= 0; left--)
       expect(await limiter.consume("a")).toMatchObject({ allowed: true, remaining: left, retryAfterMs: 0, limit: 5 });
+    const peeked = await limiter.peek("a");
     const refused = await limiter.consume("a");
     expect(refused).toMatchObject({ allowed: false, remaining: 0, degraded: undefined });
+    expect(peeked).toMatchObject({ allowed: false, remaining: 0 });
+    expect(Math.abs(peeked.retryAfterMs - refused.retryAfterMs)).toBeLessThan(1_000);
     expect(refused.retryAfterMs).toBeGreaterThan(5_000);
     expect(refused.retryAfterMs).toBeLessThanOrEqual(66_000);
     for (let i = 0; i < 20; i++) await limiter.consume("a");
     await limiter.reward("a", 2);
+    expect(await limiter.peek("a", { cost: 2 })).toMatchObject({ allowed: true, remaining: 2, retryAfterMs: 0 });
+    expect(await limiter.peek("a", { cost: 3 })).toMatchObject({ allowed: false, remaining: 2 });
+    await expect(limiter.peek("a", { cost: 6 })).rejects.toMatchObject({ code: "INPUT_INVALID" });
     expect(await limiter.consume("a", { cost: 3 })).toMatchObject({ allowed: false });
     expect(await limiter.consume("a", { cost: 2 })).toMatchObject({ allowed: true, remaining: 0 });
     expect((await limiter.consume("b")).allowed).toBe(true);
@@ -78,6 +84,7 @@ describe.each(drivers)("rate limits over %s", (driver) => {
     });
     expect((await limiter.consume("a")).allowed).toBe(true);
     expect((await limiter.consume("a")).allowed).toBe(true);
+    expect(await limiter.peek("a")).toMatchObject({ allowed: false, name: "burst" });
     const third = await limiter.consume("a");
     expect(third).toMatchObject({ allowed: false, name: "burst" });
     expect(third.limits.map(({ remaining }) => remaining)).toEqual([0, 1, 98]);
@@ -117,15 +124,39 @@ describe.runIf(singleServer)("in an outage", () => {
       const from = performance.now();
       expect(await free.consume("a")).toMatchObject({ allowed: true, degraded: "open" });
       expect(await shut.consume("a")).toMatchObject({ allowed: false, degraded: "closed" });
+      expect(await alone.peek("a")).toMatchObject({ allowed: i < 2, remaining: Math.max(0, 2 - i) });
       expect(await alone.consume("a")).toMatchObject({ allowed: i < 2, degraded: "local" });
-      expect(performance.now() - from).toBeLessThan(3 * 60 * 1.2 + 60);
+      expect(performance.now() - from).toBeLessThan(4 * 60 * 1.2 + 60);
     }
     const from = performance.now();
+    expect(await alone.peek("b")).toMatchObject({ allowed: true, resetMs: 0 });
     await alone.consume("b");
     expect(performance.now() - from).toBeLessThan(5);
     on.proxy.setRule(undefined);
     on.proxy.cutAll();
     await expect.poll(async () => (await free.consume("a")).degraded, { timeout: 2_000 }).toBeUndefined();
+  });
+});
+
+describe.runIf(singleServer).each(["open", "closed", "local"] as const)("fail: %s", (fail) => {
+  const on = suiteOn("ioredis 5");
+
+  it("decides nothing for a call that was aborted", async () => {
+    const limiter = rateLimit(on.client, { prefix: freshName(), limit: fixedWindow(five), fail, deadlineMs: 5_000 });
+    await limiter.consume("a");
+    on.proxy.setRule(() => ({ kind: "black-hole" }));
+    const aborted = limiter.consume("a", { signal: AbortSignal.timeout(30) });
+    await expect(aborted).rejects.toMatchObject({ code: "ABORTED" });
+    const gate = concurrencyLimit(on.client, {
+      ...{ prefix: freshName(), limit: 1, deadlineMs: 5_000 },
+      fail: fail === "local" ? "closed" : fail,
+    });
+    const permit = gate.acquire("a", { signal: AbortSignal.timeout(30) });
+    await expect(permit).rejects.toMatchObject({ code: "ABORTED" });
+    on.proxy.setRule(undefined);
+    on.proxy.cutAll();
+    const early = limiter.consume("a", { signal: AbortSignal.abort() });
+    await expect(early).rejects.toMatchObject({ code: "ABORTED" });
   });
 });
 

@@ -1,11 +1,12 @@
 import { KeyfoldError } from "../../internal/errors.js";
 import { Batches, type BatchScript } from "../redis/batch.js";
+import { aborted } from "../redis/errors.js";
 import { checkPrefix, checkWhole, hashTag } from "../redis/keys.js";
 import type { RedisClient } from "../redis/link.js";
 import { type CallOptions, RedisStore, type StoreOptions } from "../redis/store.js";
 import { blockScript, limitScript } from "./limit-script.js";
 import type { Limit } from "./limits.js";
-import { LocalLimits } from "./local.js";
+import { LocalLimits, type Mode } from "./local.js";
 
 /** What happens while Redis does not answer. */
 export type FailMode = "open" | "closed" | "local";
@@ -78,29 +79,37 @@ export class RateLimiter {
    * Charges a call where every limit has room for it, and says whether it may go on. A refused call is not charged. When
    * a connection breaks before the answer, a driver that sends again by itself (ioredis does) charges the call again.
    *
-   * @throws KeyfoldError `INPUT_INVALID` for a cost over what a limit can ever have.
+   * @throws KeyfoldError `INPUT_INVALID` for a cost over what a limit can ever have; `ABORTED` when the signal was, whether
+   *   the call was charged by then or not.
    */
   async consume(key: string, options?: ConsumeOptions): Promise<RateLimitResult> {
     const cost = options?.cost ?? 1;
     if (cost !== 1) this.#checkCost(cost, this.#maxCost);
-    return this.#ask(key, cost, false, options);
+    return this.#ask(key, cost, "charge", options);
   }
 
-  /** What {@link consume} would say now; nothing is charged. */
-  async peek(key: string, options?: CallOptions): Promise<RateLimitResult> {
-    return this.#ask(key, 0, false, options);
+  /**
+   * Whether {@link consume} would let a call through now, and when it would; nothing is charged, and `remaining` is what is
+   * left before that call.
+   *
+   * @throws KeyfoldError `INPUT_INVALID` for a cost over what a limit can ever have.
+   */
+  async peek(key: string, options?: ConsumeOptions): Promise<RateLimitResult> {
+    const cost = options?.cost ?? 1;
+    this.#checkCost(cost, this.#maxCost);
+    return this.#ask(key, cost, "look", options);
   }
 
   /** Charges `cost` even where there is no room. */
   async penalty(key: string, cost = 1, options?: CallOptions): Promise<RateLimitResult> {
     this.#checkCost(cost, Number.MAX_SAFE_INTEGER);
-    return this.#ask(key, cost, true, options);
+    return this.#ask(key, cost, "force", options);
   }
 
   /** Gives `cost` back. */
   async reward(key: string, cost = 1, options?: CallOptions): Promise<RateLimitResult> {
     this.#checkCost(cost, Number.MAX_SAFE_INTEGER);
-    return this.#ask(key, -cost, true, options);
+    return this.#ask(key, -cost, "force", options);
   }
 
   /** Refuses every call for `ms` milliseconds, and forgets what was counted. */
@@ -126,18 +135,19 @@ export class RateLimiter {
     return this.limits.map(({ mark }, i) => (i === 0 ? head + mark : `${head}${mark}${i}`));
   }
 
-  #ask(key: string, cost: number, force: boolean, options?: CallOptions): Promise<RateLimitResult> {
-    return this.#calls.run(this.#script, this.#keys(key), [force ? `!${cost}` : String(cost)], options).then(
+  #ask(key: string, cost: number, mode: Mode, options?: CallOptions): Promise<RateLimitResult> {
+    return this.#calls.run(this.#script, this.#keys(key), [marks[mode] + cost], options).then(
       (reply) => this.#result(reply as number[], undefined),
       (error) => {
-        if (isOutage(error)) return this.#degraded(key, cost, force);
-        throw error;
+        if (!isOutage(error)) throw error;
+        if (options?.signal?.aborted === true) throw aborted(options.signal);
+        return this.#degraded(key, cost, mode);
       },
     );
   }
 
-  #degraded(key: string, cost: number, force: boolean): RateLimitResult {
-    if (this.#fail === "local") return this.#result(this.#local.ask(key, cost, force), "local");
+  #degraded(key: string, cost: number, mode: Mode): RateLimitResult {
+    if (this.#fail === "local") return this.#result(this.#local.ask(key, cost, mode), "local");
     const open = this.#fail === "open";
     const each = this.limits.flatMap(({ limit }) => (open ? [limit, 0, 0] : [0, 1_000_000, 1_000_000]));
     return this.#result([open ? 1 : 0, ...each], this.#fail);
@@ -164,6 +174,9 @@ export class RateLimiter {
     return { name, limit, windowMs, remaining, resetMs, retryAfterMs, allowed: reply[0] === 1, limits, degraded };
   }
 }
+
+/** What stands before a cost in the script's argument. */
+const marks: Readonly<Record<Mode, string>> = { charge: "", force: "!", look: "?" };
 
 /** An error that says that Redis cannot be asked now, not that the question was wrong. */
 function isOutage(error: unknown): boolean {
