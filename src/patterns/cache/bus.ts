@@ -5,6 +5,9 @@ import { Subscriber } from "../redis/subscriber.js";
 import { track } from "../redis/tracking.js";
 import type { Changed, LocalLevel } from "./local-level.js";
 
+/** So long after Redis refused to tell of changes it is asked again. */
+const REFUSED_MS = 1_000;
+
 /**
  * Tells the in-process level what changed elsewhere: by the messages that other caches publish, or by Redis itself, which
  * tracks the cache's keys. Either can lose something with its connection, so the level is used only while the
@@ -32,18 +35,21 @@ export class InvalidationBus<V> {
       this.#active = true;
     };
     this.#subscriber.onGap(begin);
-    const hearMessage = (message: string) => local.forget(JSON.parse(message) as Changed);
+    const hearMessage = (message: string) => local.forget(changedBy(message));
     const hearKey = (_: string, key: string) => {
-      const subject = subjectOf(key);
       if (key === "") local.clear();
-      else if (key.endsWith(":v")) local.forget({ ids: [subject] });
-      else if (key.endsWith(":t")) local.forget({ tags: [subject.slice(1)] });
+      else local.forget(changedWith(key));
     };
     this.#channel = tracking ? undefined : `${prefix}:{#}:invalid`;
-    (tracking
-      ? this.#subscriber.subscribe("track", `${prefix}:{`, hearKey)
-      : this.#subscriber.subscribe("subscribe", this.#channel!, hearMessage)
-    ).then(begin, () => {}); // closed before it stood
+    const listen = (): Promise<void> =>
+      (tracking
+        ? this.#subscriber.subscribe("track", `${prefix}:{`, hearKey)
+        : this.#subscriber.subscribe("subscribe", this.#channel!, hearMessage)
+      ).then(begin, (error: KeyfoldError) => {
+        // Otherwise it was closed before it stood.
+        if (error.code === "UNAUTHORIZED") setTimeout(listen, REFUSED_MS).unref();
+      });
+    void listen();
   }
 
   /** Whether what changes elsewhere is heard of. */
@@ -59,5 +65,29 @@ export class InvalidationBus<V> {
   close(): void {
     this.#active = false;
     this.#subscriber.close();
+  }
+}
+
+const isTexts = (value: unknown): boolean =>
+  value === undefined || (Array.isArray(value) && value.every((each) => typeof each === "string"));
+
+/** What a message tells of; nothing where another than a cache wrote it. */
+function changedBy(message: string): Changed {
+  try {
+    const changed = JSON.parse(message) as Changed;
+    return isTexts(changed.ids) && isTexts(changed.tags) ? changed : {};
+  } catch {
+    return {};
+  }
+}
+
+/** What a changed key belongs to; nothing where it is not one of a cache. */
+function changedWith(key: string): Changed {
+  try {
+    const subject = subjectOf(key);
+    if (key.endsWith(":v")) return { ids: [subject] };
+    return key.endsWith(":t") ? { tags: [subject.slice(1)] } : {};
+  } catch {
+    return {};
   }
 }

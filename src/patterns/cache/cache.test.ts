@@ -273,6 +273,33 @@ describe.each(drivers)("caches over %s", (driver) => {
     there.cache.close();
   });
 
+  it.runIf(singleServer).each(invalidations)("pays no heed to what no cache wrote, by %s", async (invalidation) => {
+    const prefix = freshName();
+    const { cache: made, versions } = users({ local: { ttlMs: 60_000, invalidation } }, prefix);
+    const hits = () => made.stats()["hit-local"];
+    const warm = () =>
+      expect
+        .poll(async () => {
+          await made.get("1");
+          return hits();
+        })
+        .toBeGreaterThan(hits());
+    await warm();
+    for (const message of ["{not json", "null", "7", '{"ids":7}', '{"tags":[7]}'])
+      await rawCommand(on, "PUBLISH", `${prefix}:{#}:invalid`, message);
+    for (const key of ["{%zz}:v", "{%zz}:t", "{1}:other"]) await rawCommand(on, "SET", `${prefix}:${key}`, "");
+    await sleep(30);
+    const before = hits();
+    await made.get("1");
+    expect(hits()).toBe(before + 1);
+    versions.set("1", 3);
+    const other = users({ local: { invalidation } }, prefix).cache;
+    await other.delete("1");
+    await expect.poll(async () => (await made.get("1"))?.version).toBe(3);
+    made.close();
+    other.close();
+  });
+
   it.runIf(singleServer)("is told by Redis of keys that anyone changes, and of those that expire", async () => {
     const prefix = freshName();
     const ids = ["plain", "a,b", "{%}", ""];
