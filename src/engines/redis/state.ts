@@ -391,9 +391,24 @@ export class RedisServer {
     return bytes;
   }
 
-  /** Memory counted against maxmemory: data, and what connections hold. */
+  /** Memory of pages that removed strings leave unused. */
+  freeBytes(): number {
+    let bytes = 0;
+    for (const db of this.dbs) bytes += db.map.freeBytes;
+    return bytes;
+  }
+
+  /**
+   * Memory counted against maxmemory: data, and what connections hold. Without {@link freeBytes}: a key that is evicted
+   * adds to those, and only many of them bring a page back, so that far too many would go.
+   */
+  limitedMemory(): number {
+    return 1_000_000 + this.dataBytes() + this.clients.size * 2048 + this.pubsub.bytes + this.tracking.bytes;
+  }
+
+  /** All memory in use, by estimate. */
   usedMemory(): number {
-    const used = 1_000_000 + this.dataBytes() + this.clients.size * 2048 + this.pubsub.bytes + this.tracking.bytes;
+    const used = this.limitedMemory() + this.freeBytes();
     if (used > this.stats.peakMemory) this.stats.peakMemory = used;
     return used;
   }

@@ -122,7 +122,7 @@ function run(c: Client, a: string[], readOnly: boolean): Reply {
     c.server.dirty += changes;
   } else if (grew) {
     // Every value was refused, but the key has been made or has grown: that is to be repeated, too.
-    c.db.account(c.db.map.get(key)!);
+    c.db.map.account(c.db.map.get(key)!);
     c.server.dirty++;
   }
   return out;

@@ -264,13 +264,13 @@ describe("maxmemory", () => {
     client.pipeline([
       ["CONFIG", "SET", "maxmemory-policy", policy],
       ["CONFIG", "SET", "maxmemory-samples", "30"],
-      ["CONFIG", "SET", "maxmemory", String(server.usedMemory())],
+      ["CONFIG", "SET", "maxmemory", String(server.limitedMemory())],
     ]);
 
   it("refuses with noeviction what needs memory, and nothing else", async () => {
     await fill(100, () => false);
     await limit("noeviction");
-    await client.send("CONFIG", "SET", "maxmemory", String(server.usedMemory() - 1));
+    await client.send("CONFIG", "SET", "maxmemory", String(server.limitedMemory() - 1));
     const OOM = "-OOM command not allowed when used memory > 'maxmemory'.";
     expect(
       await client.pipeline([
@@ -326,10 +326,49 @@ describe("maxmemory", () => {
   it.each(["allkeys-random", "volatile-random"])("evicts at random with %s", async (policy) => {
     await fill(100, () => true);
     await limit(policy);
-    const before = server.usedMemory();
+    const before = server.limitedMemory();
     await client.pipeline(Array.from({ length: 50 }, (_, i) => ["SET", `new${i}`, "x".repeat(1000), "EX", "99"]));
     expect(server.stats.evictedKeys).toBeGreaterThan(30);
-    expect(server.usedMemory()).toBeLessThan(before + 5000);
+    expect(server.limitedMemory()).toBeLessThan(before + 5000);
+  });
+});
+
+describe("used memory", () => {
+  const figure = async (name: string): Promise<number> => {
+    const info = String(await client.send("INFO", "memory"));
+    return Number(new RegExp(`^${name}:(\\d+)`, "m").exec(info)![1]);
+  };
+
+  it("counts a string that gets an expiry later as one that had it from the start", async () => {
+    const used: number[] = [];
+    for (const expires of [[], ["EX", "100"]]) {
+      const before = server.limitedMemory();
+      const set = Array.from({ length: 100 }, (_, i) => ["SET", `key:${i}`, "value", ...expires]);
+      const expire = Array.from({ length: 100 }, (_, i) => ["EXPIRE", `key:${i}`, "100"]);
+      await client.pipeline([...set, ...expire]);
+      used.push(server.limitedMemory() - before);
+      const each = await client.pipeline(Array.from({ length: 100 }, (_, i) => ["MEMORY", "USAGE", `key:${i}`]));
+      expect(each.reduce<number>((sum, one) => sum + Number(String(one).slice(1)), 0)).toBe(used.at(-1));
+      await client.pipeline([["FLUSHALL"]]);
+      expect(server.limitedMemory()).toBe(before);
+    }
+    expect(used[0]).toBe(used[1]);
+  });
+
+  it("shows the room that removed strings leave, and evicts no more keys for it", async () => {
+    const count = 10_000;
+    const key = (i: number) => `key:${String(i).padStart(5, "0")}`;
+    await client.pipeline(Array.from({ length: count }, (_, i) => ["SET", key(i), "x".repeat(200)]));
+    expect(await figure("mem_not_counted_for_evict")).toBe(0);
+    await client.pipeline([
+      ["CONFIG", "SET", "maxmemory-policy", "allkeys-random"],
+      ["CONFIG", "SET", "maxmemory", String(server.limitedMemory())],
+    ]);
+    await client.pipeline(Array.from({ length: 100 }, (_, i) => ["SET", `new:${i}`, "x".repeat(400)]));
+    expect(server.stats.evictedKeys).toBeGreaterThan(100);
+    expect(server.stats.evictedKeys).toBeLessThan(300);
+    expect(await figure("mem_not_counted_for_evict")).toBeGreaterThan(10_000);
+    expect(await figure("used_memory")).toBe(server.limitedMemory() + (await figure("mem_not_counted_for_evict")));
   });
 });
 

@@ -81,13 +81,11 @@ export function swapdb(c: Client, a: string[]): Reply {
         if (db.map.has(key) || other.map.has(key)) for (const client of clients) client.watchFailed = true;
       }
     }
-    const held = { map: first.map, expiries: first.expiries, bytes: first.bytes };
+    const held = { map: first.map, expiries: first.expiries };
     first.map = second.map;
     first.expiries = second.expiries;
-    first.bytes = second.bytes;
     second.map = held.map;
     second.expiries = held.expiries;
-    second.bytes = held.bytes;
     for (const db of [first, second]) {
       for (const key of db.waiting.keys()) if (db.map.has(key)) c.server.keyReady(db, key);
     }

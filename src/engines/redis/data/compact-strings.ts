@@ -15,32 +15,64 @@ const headBytes = 12;
 /** No reference, and no place. */
 const none = -1;
 
-/** Beyond so many pages, those are given back of which most is free. */
-const sparePages = 4;
+/** Stands in the sizes of a record that was removed: such numbers are below 0. */
+const freed = 1 << 31;
+const lengthMask = 1023;
+
+/** In place of pages that were given back. */
+const noWords = new Int32Array(0);
+const noBytes = Buffer.alloc(0);
 
 function unitsFor(keyLength: number, valueLength: number): number {
   return (headBytes + keyLength + valueLength + unitBytes - 1) >> 4;
 }
 
+/** Tells that a record has got another reference. */
+type Moved = (key: string, from: number, to: number) => void;
+
 /**
  * Short strings with their keys, as bytes side by side in large buffers: a lookup touches one place in memory, where
  * objects for entry, key and value would be three, and the garbage collector sees none of it. A reference to a record
  * is a number below -1, so that it cannot be taken for a place in an array. Freed records are used again by those of
- * the same size.
+ * the same size. Of each full page at least half is in use: what is left in a page below that moves to others, page by
+ * page, so that no call takes long. Hence removing a record may change the references of others.
  */
 export class CompactStrings {
-  #words: Int32Array[] = [];
-  #bytes: Buffer[] = [];
-  /** Where the unused rest of the last page begins, in units from the first page on. */
-  #next = 0;
-  #end = 0;
-  /** For each size in units the last freed record, whose first word tells the one before it. */
-  #free: number[] = [];
-  #liveUnits = 0;
+  readonly #moved: Moved;
+  readonly #words: Int32Array[] = [];
+  readonly #bytes: Buffer[] = [];
+  /** For each page its units in use. */
+  readonly #live: number[] = [];
+  /** For each full page where its records end, in units; 0 for one that was given back, and the one being filled. */
+  readonly #filled: number[] = [];
+  /** The pages that were given back. */
+  readonly #unused: number[] = [];
+  /** Full pages that may be less than half in use. */
+  readonly #sparse: number[] = [];
+  /** The page being filled, and where its unused rest begins. */
+  #page = none;
+  #next = pageUnits;
+  /**
+   * For each size in units the last freed record. The first word of one tells the one freed before it, the second,
+   * except in the last, the one freed after it.
+   */
+  readonly #free: number[] = [];
+
+  constructor(moved: Moved) {
+    this.#moved = moved;
+  }
 
   /** Bytes of all pages. */
   get heldBytes(): number {
-    return this.#end * unitBytes;
+    return (this.#words.length - this.#unused.length) * pageUnits * unitBytes;
+  }
+
+  /** Bytes that removed records leave unused. */
+  get freeBytes(): number {
+    let units = this.#page === none ? 0 : this.#next;
+    for (const filled of this.#filled) units += filled;
+    for (const live of this.#live) units -= live;
+    return units * unitBytes;
   }
 
   /** Adds a record; the key and the value must be short enough. */
@@ -75,31 +107,72 @@ export class CompactStrings {
 
   remove(ref: number): void {
     const unit = -2 - ref;
-    const words = this.#words[unit >> pageShift]!;
+    const page = unit >> pageShift;
+    const words = this.#words[page]!;
     const word = (unit & pageMask) << 2;
     const sizes = words[word + 2]!;
     const units = unitsFor(sizes & 255, sizes >> 8);
-    this.#liveUnits -= units;
-    if (this.#liveUnits === 0) {
-      this.#words = [];
-      this.#bytes = [];
-      this.#next = 0;
-      this.#end = 0;
-      this.#free = [];
-      return;
-    }
-    words[word] = this.#free[units] ?? none;
+    const last = this.#free[units] ?? none;
+    words[word] = last;
+    words[word + 2] = sizes | freed;
+    if (last !== none) this.#words[last >> pageShift]![((last & pageMask) << 2) + 1] = unit;
     this.#free[units] = unit;
+    this.#live[page]! -= units;
+    if (page === this.#page) {
+      if (this.#live[page] === 0) {
+        // A database whose strings come and go one by one lives in the same bytes.
+        this.#forgetFreed(page, this.#next);
+        this.#next = 0;
+      }
+    } else if (this.#isSparse(page)) this.#sparse.push(page);
+    for (let one = this.#sparse.pop(); one !== undefined; one = this.#sparse.pop()) {
+      if (this.#isSparse(one)) this.#giveBack(one);
+    }
   }
 
-  /** Whether so little of the pages is in use that it should be moved together (see {@link moveTo}). */
-  get sparse(): boolean {
-    return this.#words.length > sparePages && this.#liveUnits * 8 < this.#end;
+  #isSparse(page: number): boolean {
+    return this.#live[page]! * 2 < this.#filled[page]!;
   }
 
-  /** Copies a record to another store, and gives its reference there. */
-  moveTo(other: CompactStrings, ref: number): number {
-    return other.add(this.key(ref), this.value(ref), this.place(ref), this.access(ref));
+  /** Takes the freed records of a page out of their lists. */
+  #forgetFreed(page: number, end: number): void {
+    const words = this.#words[page]!;
+    for (let at = 0, units = 0; at < end; at += units) {
+      const word = at << 2;
+      const sizes = words[word + 2]!;
+      units = unitsFor(sizes & 255, (sizes >> 8) & lengthMask);
+      if (sizes >= 0) continue;
+      const unit = (page << pageShift) + at;
+      const before = words[word]!;
+      const after = words[word + 1]!;
+      if (this.#free[units] === unit) this.#free[units] = before;
+      else this.#words[after >> pageShift]![(after & pageMask) << 2] = before;
+      if (before !== none) this.#words[before >> pageShift]![((before & pageMask) << 2) + 1] = after;
+    }
+  }
+
+  /** Moves the records of a full page to others. */
+  #giveBack(page: number): void {
+    const words = this.#words[page]!;
+    const end = this.#filled[page]!;
+    this.#forgetFreed(page, end);
+    for (let at = 0, units = 0; at < end; at += units) {
+      const word = at << 2;
+      const sizes = words[word + 2]!;
+      units = unitsFor(sizes & 255, (sizes >> 8) & lengthMask);
+      if (sizes < 0) continue;
+      const unit = this.#take(units);
+      const to = this.#words[unit >> pageShift]!;
+      const toWord = (unit & pageMask) << 2;
+      for (let i = 0; i < units << 2; i++) to[toWord + i] = words[word + i]!;
+      const ref = -2 - unit;
+      this.#moved(this.key(ref), -2 - ((page << pageShift) + at), ref);
+    }
+    this.#words[page] = noWords;
+    this.#bytes[page] = noBytes;
+    this.#live[page] = 0;
+    this.#filled[page] = 0;
+    this.#unused.push(page);
   }
 
   hasKey(ref: number, key: string): boolean {
@@ -156,22 +229,33 @@ export class CompactStrings {
 
   /** Room for a record. */
   #take(units: number): number {
-    this.#liveUnits += units;
-    const free = this.#free[units] ?? none;
-    if (free !== none) {
-      this.#free[units] = this.#words[free >> pageShift]![(free & pageMask) << 2]!;
-      return free;
+    let unit = this.#free[units] ?? none;
+    if (unit !== none) this.#free[units] = this.#words[unit >> pageShift]![(unit & pageMask) << 2]!;
+    else {
+      if (this.#next + units > pageUnits) this.#openPage();
+      unit = (this.#page << pageShift) + this.#next;
+      this.#next += units;
     }
-    if (this.#next + units > this.#end) {
-      const page = Buffer.allocUnsafeSlow(pageUnits * unitBytes);
-      this.#bytes.push(page);
-      this.#words.push(new Int32Array(page.buffer, 0, pageUnits << 2));
-      this.#next = this.#end;
-      this.#end += pageUnits;
-    }
-    const unit = this.#next;
-    this.#next += units;
+    this.#live[unit >> pageShift]! += units;
     return unit;
+  }
+
+  /** Begins to fill another page. */
+  #openPage(): void {
+    const full = this.#page;
+    if (full !== none) {
+      this.#filled[full] = this.#next;
+      // Its records move with the next removal: whoever adds one may hold a reference.
+      if (this.#isSparse(full)) this.#sparse.push(full);
+    }
+    const page = this.#unused.pop() ?? this.#words.length;
+    const bytes = Buffer.allocUnsafeSlow(pageUnits * unitBytes);
+    this.#bytes[page] = bytes;
+    this.#words[page] = new Int32Array(bytes.buffer, 0, pageUnits << 2);
+    this.#live[page] = 0;
+    this.#filled[page] = 0;
+    this.#page = page;
+    this.#next = 0;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Client } from "../client.js";
 import type { RedisServer } from "../state.js";
 import { Entries, isShort } from "./entries.js";
-import { Entry, sizeOfEntry, TYPE_STRING, type TypeNumber, type Value } from "./entry.js";
+import { Entry, TYPE_STRING, type TypeNumber, type Value } from "./entry.js";
 import { Expiries } from "./expiries.js";
 import { NOWHERE } from "./string-index.js";
 
@@ -42,8 +42,6 @@ export class Database {
   readonly waiting = new Map<string, Waiters>();
   /** Clients that watch keys of this database. */
   readonly watched = new Map<string, Set<Client>>();
-  /** Estimated memory of all entries. */
-  bytes = 0;
   /** Saving that is under way. */
   readonly walks = new Set<KeyWatcher>();
 
@@ -54,6 +52,11 @@ export class Database {
 
   get size(): number {
     return this.map.size;
+  }
+
+  /** Estimated memory of all entries. */
+  get bytes(): number {
+    return this.map.bytes;
   }
 
   /** The entry at a place of the order, for reading; a removed one's place is taken by the last (see `scanDown`). */
@@ -112,7 +115,7 @@ export class Database {
       const entry = map.entry(ref);
       if (entry.type !== TYPE_STRING || entry.expireAt !== 0) return false;
     }
-    this.bytes += map.setText(ref, key, value, server.newAccess());
+    map.setText(ref, key, value, server.newAccess());
     if (ref === NOWHERE && server.notifyFlags & NOTIFY_NEW) server.notify(NOTIFY_NEW, "new", key, this);
     this.signal(key, client);
     return true;
@@ -212,8 +215,6 @@ export class Database {
       for (const walk of walks) walk.removed(this, entry, moved, this.size);
     }
     if (entry.expireAt !== 0) this.expiries.remove(entry);
-    this.bytes -= entry.bytes;
-    entry.bytes = 0;
     if (this.waiting.size !== 0 && entry.type !== TYPE_STRING) this.server.keyReady(this, entry.key);
   }
 
@@ -234,15 +235,8 @@ export class Database {
    * has the key's entry at hand gives it.
    */
   changed(key: string, client: Client | undefined, entry: Entry | undefined = this.map.get(key)): void {
-    if (entry !== undefined) this.account(entry);
+    if (entry !== undefined) this.map.account(entry);
     this.signal(key, client);
-  }
-
-  /** Counts the entry's memory anew. */
-  account(entry: Entry): void {
-    const bytes = sizeOfEntry(entry);
-    this.bytes += bytes - entry.bytes;
-    entry.bytes = bytes;
   }
 
   /** Like {@link changed} for a key that is gone. */
@@ -274,7 +268,6 @@ export class Database {
     const count = this.size;
     this.map = new Entries();
     this.expiries = new Expiries();
-    this.bytes = 0;
     return count;
   }
 }

@@ -1,7 +1,7 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Entries, isShort } from "./entries.js";
-import { Entry, TYPE_STRING } from "./entry.js";
+import { Entry, sizeOfEntry, TYPE_STRING } from "./entry.js";
 import { NOWHERE } from "./string-index.js";
 
 /** What a database does to set a key's string. */
@@ -11,17 +11,24 @@ function set(entries: Entries, key: string, value: string, access = 0): void {
     const entry = entries.get(key);
     if (entry === undefined) entries.insert(new Entry(key, TYPE_STRING, value, access));
     else entry.value = value;
+    entries.account(entries.get(key)!);
   }
 }
 
+const megabyte = 2 ** 20;
+
 function contents(entries: Entries): Map<string, unknown> {
   const out = new Map<string, unknown>();
+  let bytes = 0;
   for (let place = 0; place < entries.size; place++) {
     const entry = entries.at(place);
     expect(entry.index).toBe(place);
     expect(entries.keyAt(place)).toBe(entry.key);
+    bytes += entry.bytes;
+    if (entries.find(entry.key) >= 0) expect(entry.bytes).toBe(sizeOfEntry(entry));
     out.set(entry.key, entry.value);
   }
+  expect(entries.bytes).toBe(bytes);
   return out;
 }
 
@@ -62,14 +69,19 @@ describe("the entries of a database", () => {
 
   it("give an access mark and counted bytes back as they took them", () => {
     const entries = new Entries();
-    const grown = entries.setText(NOWHERE, "key", "value", 77);
+    entries.setText(NOWHERE, "key", "value", 77);
+    const small = entries.bytes;
     const ref = entries.find("key");
     expect(entries.access(ref)).toBe(77);
     entries.setAccess(ref, 2 ** 31 - 1);
-    expect(entries.setText(ref, "key", "a value of another size", 2 ** 31 - 1)).toBe(18);
+    entries.setText(ref, "key", "a value of another size", 2 ** 31 - 1);
+    expect(entries.bytes).toBe(small + 18);
+    expect(entries.look("key")).toMatchObject({ access: 2 ** 31 - 1, bytes: small + 18, expireAt: 0 });
     const entry = entries.get("key")!;
-    expect(entry).toMatchObject({ access: 2 ** 31 - 1, bytes: grown + 18, expireAt: 0 });
-    expect(entries.setText(entries.find("key"), "key", "v", 1)).toBe(-22);
+    expect(entry.bytes).toBe(sizeOfEntry(entry));
+    expect(entries.bytes).toBe(entry.bytes);
+    entries.setText(entries.find("key"), "key", "v", 1);
+    expect(entries.bytes).toBe(small - 4);
     expect(entry.bytes).toBe(0);
   });
 
@@ -87,6 +99,84 @@ describe("the entries of a database", () => {
     }
     expect(entries.heldBytes).toBeLessThan(count * 200 * 0.2);
     for (let i = 0; i < count; i += 20) entries.delete(entries.get(`key:${i}`)!);
-    expect(entries.heldBytes).toBe(0);
+    expect(entries.heldBytes).toBe(megabyte);
+    expect(entries.freeBytes).toBe(0);
+  });
+
+  it("hold what a Map holds while pages fill and are given back", () => {
+    const entries = new Entries();
+    const model = new Map<string, string>();
+    let seed = 1;
+    const random = (below: number): number => {
+      seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fff_ffff;
+      return (seed >>> 8) % below;
+    };
+    let most = 0;
+    // Waves of other keys and sizes, each ending with most of its strings gone.
+    for (let wave = 0; wave < 6; wave++) {
+      for (let step = 0; step < 50_000; step++) {
+        const key = `key:${random(6000 + wave * 1000)}`;
+        const what = random(10);
+        most = Math.max(most, entries.heldBytes);
+        if (what < (step < 24_000 ? 7 : 1)) {
+          const value = String.fromCharCode(random(256)).repeat(random(1 + wave * 200));
+          set(entries, key, value);
+          model.set(key, value);
+        } else if (what === 8) expect(entries.get(key)?.value).toBe(model.get(key));
+        else if (model.delete(key)) {
+          const ref = entries.find(key);
+          entries.delete(ref >= 0 ? entries.entry(ref) : entries.look(key)!);
+        }
+      }
+      expect(contents(entries)).toEqual(model);
+      for (const [key, value] of model) expect(entries.look(key)?.value).toBe(value);
+    }
+    expect(most).toBeGreaterThan(3 * megabyte);
+    expect(entries.heldBytes).toBeLessThan(most);
+    for (const key of model.keys()) entries.delete(entries.get(key)!);
+    expect(entries).toMatchObject({ size: 0, bytes: 0, heldBytes: megabyte, freeBytes: 0 });
+  });
+
+  it("hold at most twice what is in use, and a page, while values grow and shrink", () => {
+    const entries = new Entries();
+    const count = 6000;
+    const sizes = Array.from({ length: 62 }, (_, i) => 8 + i * 16);
+    for (const size of [...sizes, ...sizes.reverse()]) {
+      for (let i = 0; i < count; i++) set(entries, `key:${i}`, "x".repeat(size));
+      // Keys have at most 8 bytes, and each record a head of 12.
+      expect(entries.heldBytes).toBeLessThan(2.01 * count * (size + 36) + 2 * megabyte);
+      expect(entries.freeBytes).toBeLessThan(entries.heldBytes);
+    }
+    expect(entries.size).toBe(count);
+  });
+
+  it("give a page back that was mostly unused when it became full", () => {
+    const entries = new Entries();
+    for (let i = 0; i < 1000; i++) set(entries, `long:${i}`, "x".repeat(900));
+    for (let i = 0; i < 1000; i++) entries.delete(entries.look(`long:${999 - i}`)!);
+    set(entries, "stays", "x");
+    for (let i = 0; i < 1000; i++) set(entries, `long:${i}`, "x".repeat(900));
+    for (let i = 0; i < 1000; i++) entries.delete(entries.look(`long:${i}`)!);
+    for (let i = 0; i < 300; i++) set(entries, `short:${i}`, "x".repeat(500));
+    expect(entries.heldBytes).toBe(2 * megabyte);
+    // One that lies in the second page.
+    entries.delete(entries.look("short:299")!);
+    expect(entries.heldBytes).toBe(megabyte);
+    for (let i = 0; i < 299; i++) expect(entries.look(`short:${i}`)?.value).toBe("x".repeat(500));
+    expect(entries.look("stays")?.value).toBe("x");
+  });
+
+  it("use the same page again when the only compact string goes or changes its size", () => {
+    const allocate = vi.spyOn(Buffer, "allocUnsafeSlow");
+    const entries = new Entries();
+    for (let i = 0; i < 100_000; i++) {
+      // As INCR and EXPIRE do it: the string becomes an entry.
+      set(entries, `key:${i % 1000}`, "1");
+      entries.get(`key:${i % 1000}`);
+    }
+    for (let i = 0; i < 1000; i++) set(entries, "lone", "x".repeat(i));
+    expect(allocate).toHaveBeenCalledTimes(1);
+    expect(entries.heldBytes).toBe(megabyte);
+    allocate.mockRestore();
   });
 });

@@ -1,5 +1,5 @@
 import { CompactStrings, longestKey, longestValue } from "./compact-strings.js";
-import { Entry, TYPE_STRING, type TypeNumber } from "./entry.js";
+import { Entry, sizeOfEntry, TYPE_STRING, type TypeNumber } from "./entry.js";
 import { NOWHERE, StringIndex } from "./string-index.js";
 
 /** Whether a string that does not expire may be held as a compact one. */
@@ -19,7 +19,12 @@ function compactBytes(length: number): number {
  */
 export class Entries extends StringIndex {
   readonly #dense: (Entry | number)[] = [];
-  #compact = new CompactStrings();
+  readonly #compact = new CompactStrings((key, from, to) => {
+    this.#dense[this.#compact.place(to)] = to;
+    this.move(key, from, to);
+  });
+  /** Estimated memory of all entries. */
+  bytes = 0;
 
   get size(): number {
     return this.#dense.length;
@@ -28,6 +33,11 @@ export class Entries extends StringIndex {
   /** Bytes of the buffers in which compact strings lie, free room included. */
   get heldBytes(): number {
     return this.#compact.heldBytes;
+  }
+
+  /** Bytes of those buffers that removed strings leave unused. */
+  get freeBytes(): number {
+    return this.#compact.freeBytes;
   }
 
   protected holds(ref: number, key: string): boolean {
@@ -97,8 +107,16 @@ export class Entries extends StringIndex {
     const entry = this.#copy(key, ref);
     this.#dense[entry.index] = entry;
     this.move(key, ref, entry.index);
-    this.#free(ref);
+    this.#compact.remove(ref);
+    this.account(entry);
     return entry;
+  }
+
+  /** Counts an entry's memory anew. */
+  account(entry: Entry): void {
+    const bytes = sizeOfEntry(entry);
+    this.bytes += bytes - entry.bytes;
+    entry.bytes = bytes;
   }
 
   /** The value of a compact string. */
@@ -116,35 +134,35 @@ export class Entries extends StringIndex {
 
   /**
    * Sets a key to a compact string in place of what {@link find} gave for it: nothing, a compact string, or a string's
-   * entry that does not expire. They must be short ({@link isShort}). Tells by how much the counted bytes grow.
+   * entry that does not expire. They must be short ({@link isShort}).
    */
-  setText(ref: number, key: string, value: string, access: number): number {
+  setText(ref: number, key: string, value: string, access: number): void {
     const compact = this.#compact;
-    const bytes = compactBytes(key.length + value.length);
+    this.bytes += compactBytes(key.length + value.length);
     if (ref === NOWHERE) {
       const place = this.#dense.length;
       const made = compact.add(key, value, place, access);
       this.#dense.push(made);
       this.add(key, made);
-      return bytes;
+      return;
     }
     if (ref >= 0) {
       const entry = this.#dense[ref] as Entry;
       const made = compact.add(key, value, ref, access);
       this.#dense[ref] = made;
       this.move(key, ref, made);
-      const before = entry.bytes;
+      this.bytes -= entry.bytes;
       entry.bytes = 0;
-      return bytes - before;
+      return;
     }
-    const before = compactBytes(compact.length(ref));
-    if (compact.overwrite(ref, value, access)) return bytes - before;
+    this.bytes -= compactBytes(compact.length(ref));
+    if (compact.overwrite(ref, value, access)) return;
     const place = compact.place(ref);
-    compact.remove(ref);
     const made = compact.add(key, value, place, access);
     this.#dense[place] = made;
-    if (made !== ref) this.move(key, ref, made);
-    return bytes - before;
+    this.move(key, ref, made);
+    // Last, as it may move others.
+    compact.remove(ref);
   }
 
   /** Takes in an entry whose key is not there. */
@@ -154,7 +172,7 @@ export class Entries extends StringIndex {
     this.add(entry.key, entry.index);
   }
 
-  /** Takes an entry out; the last one gets its place. */
+  /** Takes an entry out, and counts it no more; the last one gets its place. */
   delete(entry: Entry): void {
     const dense = this.#dense;
     const held = dense[entry.index]!;
@@ -168,24 +186,8 @@ export class Entries extends StringIndex {
         last.index = entry.index;
       }
     }
-    if (typeof held === "number") this.#free(held);
-  }
-
-  #free(ref: number): void {
-    this.#compact.remove(ref);
-    if (this.#compact.sparse) this.#gather();
-  }
-
-  /** Moves the compact strings together, after most of them were removed. */
-  #gather(): void {
-    const from = this.#compact;
-    const to = new CompactStrings();
-    this.renumber((ref) => {
-      if (ref >= 0) return ref;
-      const moved = from.moveTo(to, ref);
-      this.#dense[to.place(moved)] = moved;
-      return moved;
-    });
-    this.#compact = to;
+    this.bytes -= entry.bytes;
+    entry.bytes = 0;
+    if (typeof held === "number") this.#compact.remove(held);
   }
 }

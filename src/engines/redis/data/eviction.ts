@@ -82,10 +82,10 @@ function pick(server: RedisServer, policy: string): { db: Database; entry: Entry
 /** Evicts until the memory is within its limit; false when it cannot be brought there. */
 export function makeRoom(server: RedisServer): boolean {
   const { maxmemory, maxmemoryPolicy } = server.config;
-  if (maxmemory === 0 || server.usedMemory() <= maxmemory) return true;
+  if (maxmemory === 0 || server.limitedMemory() <= maxmemory) return true;
   if (maxmemoryPolicy === "noeviction" || server.pauseKind !== undefined) return false;
   const started = performance.now();
-  while (server.usedMemory() > maxmemory) {
+  while (server.limitedMemory() > maxmemory) {
     const victim = pick(server, maxmemoryPolicy);
     if (victim === undefined) return false;
     const { db, entry } = victim;

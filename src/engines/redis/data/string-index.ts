@@ -74,12 +74,6 @@ export abstract class StringIndex {
     if (--this.#count * 8 < mask + 1 && mask + 1 > smallest) this.#resize((mask + 1) >> 1);
   }
 
-  /** Notes that all strings may have got other places. */
-  protected renumber(placeNow: (place: number) => number): void {
-    const slots = this.#slots;
-    for (let i = 0; i < slots.length; i += 2) if (slots[i] !== 0) slots[i + 1] = placeNow(slots[i + 1]!);
-  }
-
   #slotOf(text: string, place: number): number {
     const hash = hashOf(text);
     const mask = this.#mask;

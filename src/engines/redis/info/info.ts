@@ -148,7 +148,7 @@ function section(server: RedisServer, name: string): Fields {
         ["maxmemory_policy", config.maxmemoryPolicy],
         ["mem_fragmentation_ratio", (rss / used).toFixed(2)],
         ["mem_fragmentation_bytes", rss - used],
-        ["mem_not_counted_for_evict", 0],
+        ["mem_not_counted_for_evict", server.freeBytes()],
         ["mem_replication_backlog", 0],
         ["mem_total_replication_buffers", 0],
         ["mem_clients_slaves", 0],

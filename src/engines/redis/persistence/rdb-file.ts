@@ -182,7 +182,7 @@ export function readRdbFile(client: Client, data: Buffer, dropExpired: boolean):
         if (typeof value === "string" && at === 0 && db.setText(key, value, client)) break;
         const entry = db.add(key, loadedTypes[loaded.kind], value);
         if (at !== 0) db.setExpiry(entry, at);
-        db.account(entry);
+        db.map.account(entry);
       }
     }
   }
