@@ -111,7 +111,7 @@ export function supportPage(): string {
     "## Different on purpose",
     [
       "- **Users** have a name, a password and all rights; rules that would restrict one are refused, not ignored.",
-      "- **Memory** (`maxmemory`, MEMORY USAGE, INFO) is an estimate of what V8 holds for the data, not an allocator's figure.",
+      "- **Memory** (`maxmemory`, MEMORY USAGE, INFO) is an estimate of what the process holds for the data, not an allocator's figure. Room that removed short strings leave in their pages (never more than what is in use, and a page of 1 MB) is in `used_memory` and shown as `mem_not_counted_for_evict`; `maxmemory` does not count it.",
       "- **Output buffers.** Beside Redis' limits by class, whoever leaves more than 4 MB of replies unread is not read from until it takes them.",
       "- **Encodings** (OBJECT ENCODING) are those that Redis would choose under the same settings; the data is held otherwise.",
     ].join("\n"),
