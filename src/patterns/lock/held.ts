@@ -55,12 +55,13 @@ export class Held implements AsyncDisposable {
 
   /** Begins its time anew; false when it was lost. */
   async renew(): Promise<boolean> {
-    if (this.#over) return false;
+    if (!this.#lives()) return false;
     const asked = performance.now();
     if (!(await this.#keeper.extend(this.#keys, this.#token, this.#ttlMs))) {
       this.#lose("another holds it, or nobody");
       return false;
     }
+    if (!this.#lives()) return false; // the answer came too late: whoever looked has seen it lost
     this.#validUntil = Math.max(this.#validUntil, asked + this.#ttlMs - driftMs(this.#ttlMs));
     return this.valid;
   }
@@ -96,11 +97,17 @@ export class Held implements AsyncDisposable {
           if (held && !this.#over) this.#renewLater();
         },
         () => {
-          if (!this.#over) this.#renewLater(this.#ttlMs / 20);
+          if (this.#lives()) this.#renewLater(this.#ttlMs / 20);
         },
       );
     }, ms);
     this.#renewal.unref();
+  }
+
+  /** Whether it was neither lost nor given back. What was lost once is not had again. */
+  #lives(): boolean {
+    if (performance.now() >= this.#validUntil) this.#lose("its time ended");
+    return !this.#over;
   }
 
   #lose(why: string): void {
