@@ -85,6 +85,10 @@ class Held<E> implements Message<E> {
     return this.#controller.signal;
   }
 
+  get aborted(): boolean {
+    return this.#controller?.signal.aborted === true;
+  }
+
   abort(): void {
     this.#controller ??= new AbortController();
     this.#controller.abort();
@@ -277,7 +281,14 @@ export class Consumer<E> {
     }
   }
 
-  async #handle(many: Held<E>[], again: Held<E> | undefined): Promise<void> {
+  async #handle(taken: Held<E>[], again: Held<E> | undefined): Promise<void> {
+    let many = taken;
+    if (many.some(({ aborted }) => aborted)) {
+      // Lost to another consumer while it waited here.
+      for (const { aborted, place } of many) if (aborted) this.#inHand.delete(place);
+      many = many.filter(({ aborted }) => !aborted);
+      if (many.length === 0) return;
+    }
     if (again !== undefined && !(await this.#counted(again))) {
       this.#inHand.delete(again.place); // it is another's, or pending until it is reclaimed
       return;

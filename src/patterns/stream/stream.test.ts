@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { drivers, freshName, openClient, singleServer, sleep, suiteOn } from "../../../test/patterns/clients.js";
+import {
+  drivers,
+  freshName,
+  openClient,
+  rawCommand,
+  singleServer,
+  sleep,
+  suiteOn,
+} from "../../../test/patterns/clients.js";
 import { stream } from "./index.js";
 
 describe.each(drivers)("streams over %s", (driver) => {
@@ -48,6 +56,32 @@ describe.each(drivers)("streams over %s", (driver) => {
     expect(await numbers.revive(letter!.place)).toBe(true);
     expect(await numbers.revive(letter!.place)).toBe(false);
     expect(await numbers.info("g")).toMatchObject({ length: 4, dead: 0, lag: 1 });
+  });
+
+  it("does not begin an event that another consumer took while it waited here", async () => {
+    const prefix = freshName();
+    const numbers = stream<{ n: number }>(on.client, { prefix, name: "s", deadlineMs: 2_000 });
+    const places = (await numbers.addMany([{ n: 0 }, { n: 1 }, { n: 2 }])).map(({ place }) => place);
+    const seen: number[] = [];
+    let go = () => {};
+    const first = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const consumer = numbers.consume({
+      ...{ group: "g", concurrency: 1, idleMs: 300 },
+      handle: async ({ event }) => {
+        seen.push(event.n);
+        if (event.n === 0) await first;
+      },
+    });
+    await expect.poll(() => consumer.stats().inHand).toBe(3);
+    await rawCommand(on, "XCLAIM", `${prefix}:{s}:s`, "g", "other", "0", places[1]!);
+    await sleep(180); // the sign of life says that it is lost
+    go();
+    await expect.poll(() => seen).toEqual([0, 2]);
+    await consumer.drain();
+    expect(consumer.stats()).toMatchObject({ handled: 2, inHand: 0 });
+    expect((await numbers.info("g")).pending).toBe(1);
   });
 
   it("takes over from a consumer that died, and reads its own first when it comes back", async () => {
