@@ -1,5 +1,6 @@
 import { KeyfoldError } from "../../internal/errors.js";
 import { subjectOf } from "../redis/keys.js";
+import { refuseKeyPrefix } from "../redis/link.js";
 import type { RedisStore } from "../redis/store.js";
 import { Subscriber } from "../redis/subscriber.js";
 import { track } from "../redis/tracking.js";
@@ -25,6 +26,7 @@ export class InvalidationBus<V> {
       throw new KeyfoldError("INPUT_INVALID", `Redis cannot track keys for a client of the kind ${link.kind}.`, {
         fix: 'Set local.invalidation to "pubsub", which works on every client.',
       });
+    if (tracking) refuseKeyPrefix(link, 'local.invalidation: "tracking"');
     this.#store = store;
     this.#subscriber = new Subscriber(link, undefined, track);
     this.#subscriber.onDown(() => {

@@ -1,6 +1,6 @@
 import { KeyfoldError } from "../../internal/errors.js";
 import { checkPrefix, hashTag } from "../redis/keys.js";
-import type { RedisClient } from "../redis/link.js";
+import { type RedisClient, refuseKeyPrefix } from "../redis/link.js";
 import { once } from "../redis/once.js";
 import { luaOnce, script } from "../redis/script.js";
 import { type CallOptions, RedisStore, type StoreOptions } from "../redis/store.js";
@@ -16,7 +16,7 @@ export interface MessageCodec {
 
 /** How channels are named and messages written. */
 export interface PubSubOptions extends StoreOptions {
-  /** What all channels begin with. */
+  /** What all channels begin with; ioredis puts no `keyPrefix` before them. */
   readonly prefix: string;
   /**
    * Sharded pub/sub: on a Cluster a channel lives on one shard, and not every node carries every message. There are no
@@ -46,6 +46,7 @@ export class PubSub<C extends object> {
     this.#store = new RedisStore(client, options);
     this.#prefix = checkPrefix(options.prefix);
     this.#sharded = options.sharded ?? false;
+    if (this.#sharded) refuseKeyPrefix(this.#store.link, "sharded pub/sub");
     this.#codec = options.codec ?? { encode: JSON.stringify, decode: JSON.parse };
   }
 

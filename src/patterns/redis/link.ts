@@ -35,6 +35,8 @@ export interface Link {
   readonly cluster: boolean;
   /** The client sends a command again by itself when its connection broke before the answer came. */
   readonly resends: boolean;
+  /** What the client itself puts before keys, but not before channels and in the arguments of CLIENT TRACKING. */
+  readonly keyPrefix: string;
   /** A command would be written now, not queued. */
   ready(): boolean;
   /** Calls `listener` once, when the client becomes ready. The result takes it back. */
@@ -69,6 +71,14 @@ export function linkOf(client: RedisClient): Link {
   });
 }
 
+/** Refuses what does not find its keys again under ioredis' `keyPrefix`. */
+export function refuseKeyPrefix({ keyPrefix }: Link, what: string): void {
+  if (keyPrefix === "") return;
+  throw new KeyfoldError("INPUT_INVALID", `${what} cannot be used with ioredis' keyPrefix, here "${keyPrefix}".`, {
+    fix: "Leave keyPrefix out, and begin the pattern's own prefix with it instead.",
+  });
+}
+
 function listenOnce(client: EmittingClient, event: string, listener: () => void): () => void {
   const once = () => {
     client.off(event, once);
@@ -88,6 +98,7 @@ function ioredisLink(client: EmittingClient): Link {
   return {
     kind: cluster ? "ioredis-cluster" : "ioredis",
     cluster,
+    keyPrefix: String(options.keyPrefix ?? ""),
     resends: cluster || (options.autoResendUnfulfilledCommands !== false && options.maxRetriesPerRequest !== 0),
     client,
     ready: () => client["status"] === "ready",
@@ -138,6 +149,7 @@ function nodeRedisLink(client: EmittingClient): Link {
   return {
     kind: cluster ? "node-redis-cluster" : sentinel ? "node-redis-sentinel" : "node-redis",
     cluster,
+    keyPrefix: "",
     resends: sentinel,
     client,
     ready,

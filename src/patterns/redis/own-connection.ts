@@ -30,10 +30,13 @@ export async function openOwn(link: Link, target: OwnTarget = {}): Promise<OwnCo
   const address: string | undefined = target.address ?? (Array.isArray(slot) ? slot[0] : slot?.master?.address);
   switch (kind) {
     case "ioredis":
-      return ownIoredis(client);
+      return ownIoredis(client, link.keyPrefix);
     case "ioredis-cluster": {
       const nodes = client["nodes"]("master") as EmittingClient[];
-      const own = await ownIoredis(pick(nodes, ({ options }) => `${options.host}:${options.port}`, address));
+      const own = await ownIoredis(
+        pick(nodes, ({ options }) => `${options.host}:${options.port}`, address),
+        link.keyPrefix,
+      );
       // Where that moved to, the next connection learns from the user's client.
       own.client.on("moved", () => client["refreshSlotsCache"]());
       own.client.on("error", () => client["refreshSlotsCache"]());
@@ -75,7 +78,8 @@ class Ending {
   }
 }
 
-async function ownIoredis(client: EmittingClient): Promise<OwnConnection> {
+/** `keyPrefix`: a node of a Cluster does not know that of its Cluster. */
+async function ownIoredis(client: EmittingClient, keyPrefix: string): Promise<OwnConnection> {
   const copy: EmittingClient = client["duplicate"]({
     lazyConnect: true,
     retryStrategy: null,
@@ -87,6 +91,7 @@ async function ownIoredis(client: EmittingClient): Promise<OwnConnection> {
     commandTimeout: undefined,
     socketTimeout: undefined,
     readOnly: false,
+    keyPrefix,
     protocol: 2,
   });
   const ending = new Ending();
