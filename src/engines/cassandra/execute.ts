@@ -355,8 +355,8 @@ function refusedRows(
 ): Result {
   const no = Buffer.from([0]);
   const anyExists = shown.some(({ modification }) => modification.conditions.length === 0);
-  // Those of the conditions in the order in which they are asked.
-  const asked = [...new Set(shown.flatMap(({ modification }) => modification.conditions.map((each) => each.column)))];
+  // Those of each statement's conditions in the order in which they are asked, static ones last.
+  const asked = [...new Set(shown.flatMap(({ modification }) => staticsLast(modification.conditions)))];
   const keys = [...table.partitionKey, ...table.clustering];
   const columns: readonly Column[] = anyExists ? table.all : isBatch ? [...keys, ...asked] : asked;
   const readsStatics = shown.some(({ modification }) => modification.touchesStatics);
@@ -381,6 +381,11 @@ function refusedRows(
     (column): ColumnSpec => ({ keyspace: table.keyspace, table: table.name, name: column.name, type: column.type }),
   );
   return rowsOf([appliedSpec(table), ...specs], rows);
+}
+
+function staticsLast(conditions: PreparedModification["conditions"]): readonly Column[] {
+  const columns = conditions.map(({ column }) => column);
+  return [...columns.filter(({ kind }) => kind !== "static"), ...columns.filter(({ kind }) => kind === "static")];
 }
 
 function other(

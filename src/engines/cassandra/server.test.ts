@@ -91,6 +91,15 @@ it("answers a conditional write with the row as it is", async () => {
   expect((await client.execute(update)).rows[0]!["[applied]"]).toBe(false);
 });
 
+it("shows the columns of conditions that do not hold in their order, static ones last", async () => {
+  await client.execute("CREATE TABLE shop.shared (p int, c int, s text static, a int, b int, PRIMARY KEY (p, c))");
+  await client.execute("INSERT INTO shop.shared (p, c, s, a, b) VALUES (1, 1, 'x', 2, 3)");
+  const { columns } = await client.execute(
+    "DELETE a FROM shop.shared WHERE p = 1 AND c = 1 IF s = 'y' AND b = 9 AND a = 2",
+  );
+  expect(columns.map(({ name }) => name)).toEqual(["[applied]", "b", "a", "s"]);
+});
+
 it("puts versions together by Cassandra's rules", async () => {
   await client.execute("CREATE TABLE shop.cell (k int PRIMARY KEY, v text)");
   const read = async () => (await client.execute("SELECT v FROM shop.cell WHERE k = 1")).rows[0]?.["v"];
