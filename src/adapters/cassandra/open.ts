@@ -16,8 +16,8 @@ const RECONNECT_MS = { base: 250, max: 15_000 };
  * yourself.
  *
  * @param url `cassandra://user:password@host1,host2:9042/keyspace?dc=datacenter1`, or `scylladb://…`; `dc` is
- * `datacenter1` when left out, `tls=true` for TLS.
- * @param options what the driver's client takes; wins over the URL.
+ * `datacenter1` when left out, `tls=true` for TLS with a server whose certificate is checked.
+ * @param options what the driver's client takes; wins over the URL: `sslOptions: { ca }` trusts an authority of your own.
  * @throws KeyfoldError `INPUT_INVALID` when the URL is wrong.
  *
  * @example
@@ -35,7 +35,7 @@ export function open(url: string, options: Partial<ClientOptions> = {}): OpenedK
     localDataCenter: datacenter,
     protocolOptions: { port },
     ...(user === "" ? {} : { authProvider: new auth.PlainTextAuthProvider(user, password) }),
-    ...(tls ? { sslOptions: {} } : {}),
+    ...(tls ? { sslOptions: { rejectUnauthorized: true } } : {}),
     policies: {
       loadBalancing: new loadBalancing.TokenAwarePolicy(new loadBalancing.DCAwareRoundRobinPolicy(datacenter)),
       reconnection: new reconnection.ExponentialReconnectionPolicy(RECONNECT_MS.base, RECONNECT_MS.max),
@@ -57,6 +57,8 @@ function parseUrl(url: string) {
   for (const name of query.keys()) {
     if (name !== "dc" && name !== "tls") throw unusable(`it has the unknown option ${name}`);
   }
+  const tls = query.get("tls") ?? "false";
+  if (tls !== "true" && tls !== "false") throw unusable(`its tls is ${tls}, and neither true nor false`);
   const keyspace = decoded(path);
   if (!/^[A-Za-z]\w{0,47}$/.test(keyspace)) throw unusable("its path is not the name of a keyspace");
   const named = places.split(",").map((place) => /^(\[[^\]]+\]|[^:]+)(?::(\d+))?$/.exec(place));
@@ -71,7 +73,7 @@ function parseUrl(url: string) {
     keyspace,
     port,
     datacenter: query.get("dc") ?? "datacenter1",
-    tls: query.get("tls") === "true",
+    tls: tls === "true",
     user: decoded(user),
     password: decoded(password),
   };
