@@ -69,10 +69,13 @@ export function ownColumn(path: string): string {
 /** Longest name of a table (schema constants: NAME_LENGTH 48). */
 const LONGEST = 48;
 
-/** A name of at most 48 characters; a longer one, or one that is taken, ends with what tells it apart. */
-export function tableName(plain: string, identity: string, taken: ReadonlySet<string>): string {
+/**
+ * A name of at most 48 characters; a longer one, one that is taken, or one that does not say all that is in the table
+ * (`partial`) ends with what tells it apart.
+ */
+export function tableName(plain: string, identity: string, taken: ReadonlySet<string>, partial = false): string {
   const name = snake(plain);
-  if (name.length <= LONGEST && !taken.has(name)) return name;
+  if (!partial && name.length <= LONGEST && !taken.has(name)) return name;
   return `${name.slice(0, LONGEST - 9)}_${hash(identity)}`;
 }
 

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { expect, it, describe as suite } from "vitest";
 import { z } from "zod";
 import retail from "../../../examples/online-retail/model.js";
-import { day, decimal, defineModel, describe, embed, entity, get, list, search, top } from "../../index.js";
+import { day, decimal, defineModel, describe, embed, entity, get, list, month, search, top } from "../../index.js";
 import { renderCql } from "./ddl.js";
 import { planCassandra, planScylladb } from "./plan.js";
 import { renderCqlPlan } from "./render.js";
@@ -120,6 +120,33 @@ suite("the plan on Cassandra", () => {
       expect(estimate.arithmetic).toContain("1,000 MB and 100,000 rows");
     }
     expect(codes(planCassandra(of(1_000_000_000, 10_000, 100)))).toContain("large-partition log_by_day_at_x64");
+  });
+
+  it("gives another table to another condition, range or unit: what is in the old one is not what is asked", () => {
+    const sale = entity("sale", {
+      schema: z.object({
+        id: z.int(),
+        shop: z.string(),
+        at: z.date(),
+        paid: z.date(),
+        sum: z.int(),
+        open: z.boolean(),
+      }),
+      key: ["id"],
+    });
+    const nameOf = (pattern: unknown): string => {
+      const model = defineModel({ entities: { sale }, patterns: { pattern } } as never);
+      return planCassandra(describe(model)).entities["sale"]!.tables[1]!.name;
+    };
+    const all = [
+      [true, false].map((open) => list(sale, { by: ["shop"], order: { at: "desc" }, where: { open } })),
+      [true, false].map((open) => top(sale, { by: "shop", sum: "sum", where: { open } })),
+      [day("at"), month("at")].map((range) => top(sale, { by: "shop", range })),
+      (["at", "paid"] as const).map((field) => top(sale, { by: "shop", range: day(field) })),
+      (["at", "paid"] as const).map((range) => top(sale, { by: "shop", range })),
+    ].map((pair) => pair.map(nameOf));
+    for (const [one, other] of all) expect(one).not.toBe(other);
+    expect(all.flat().every((name) => name.length <= 48)).toBe(true);
   });
 
   it("says what an engine cannot promise", () => {

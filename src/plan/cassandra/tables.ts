@@ -101,8 +101,9 @@ export class TableMaker {
     return [...groups.values()];
   }
 
-  #name(plain: string, identity: unknown): string {
-    const name = tableName(plain, stableJson(identity), this.#taken);
+  /** `where`: what is in the table. Another condition is another table, which is filled anew. */
+  #name(plain: string, identity: unknown, where: readonly Condition[] = []): string {
+    const name = tableName(plain, stableJson(identity), this.#taken, where.length > 0);
     this.#taken.add(name);
     return name;
   }
@@ -192,7 +193,7 @@ export class TableMaker {
     // Another cut is another table, which is filled anew.
     const pieces = `${cut.unit === undefined ? "" : `_per_${cut.unit}`}${cut.shards > 1 ? `_x${cut.shards}` : ""}`;
     const identity = [entity.name, partition, clustering, pattern.where];
-    const name = this.#name(`${entity.storedAs}_by_${question}${ordered}${where}${pieces}`, identity);
+    const name = this.#name(`${entity.storedAs}_by_${question}${ordered}${where}${pieces}`, identity, pattern.where);
     const table = this.#table({
       name,
       role: "query",
@@ -238,9 +239,8 @@ export class TableMaker {
         : [{ name: BUCKET, cql: "text", source: { kind: "bucket", ...bucket, asked: true } } satisfies KeyColumn]),
       ...shards,
     ];
-    const where = pattern.where.length === 0 ? "" : "_where";
-    const plain = `${entity.storedAs}_top_${pattern.by.replaceAll(".", "_")}${pattern.sum === undefined ? "" : `_${pattern.sum}`}${where}${cut.shards > 1 ? `_x${cut.shards}` : ""}`;
-    const name = this.#name(plain, [entity.name, partition, clustering, pattern.by, pattern.sum, pattern.where]);
+    const identity = [entity.name, partition, clustering, pattern.by, pattern.sum, pattern.where, range];
+    const name = this.#name(contributionsName(entity, pattern, cut), identity, pattern.where);
     const table = this.#table({
       name,
       role: "contributions",
@@ -333,6 +333,15 @@ export class TableMaker {
       },
     };
   }
+}
+
+/** All that decides which rows there are is in the name: another range is another table. */
+function contributionsName({ storedAs }: EntityData, { by, sum, range, where }: TopPattern, { shards }: Cut): string {
+  const pieces = [storedAs, "top", by, sum];
+  if (range !== undefined) pieces.push(range.unit === undefined ? "over" : `per_${range.unit}_of`, range.field);
+  if (where.length > 0) pieces.push("where");
+  if (shards > 1) pieces.push(`x${shards}`);
+  return pieces.filter((piece) => piece !== undefined).join("_");
 }
 
 function shardColumn(count: number): KeyColumn {
