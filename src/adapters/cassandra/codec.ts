@@ -1,3 +1,4 @@
+import type { KeyfoldError } from "../../internal/errors.js";
 import type { Fields } from "../../model/field.js";
 import { DEAD, DONE, GONE, VERSION, WRITES } from "../../plan/cassandra/names.js";
 import type { Qualify } from "../../plan/cassandra/statements.js";
@@ -39,6 +40,8 @@ export interface Codec {
   keyOf(identity: string): RecordData;
   /** The rows that are made of a record, beside its home. */
   derive(record: RecordData): readonly DerivedRow[];
+  /** Why no server takes the record: a key of one of its rows. */
+  fault(record: RecordData): KeyfoldError | undefined;
   /** Values of the record's own columns beside the key, by column; undefined: it has none. */
   values(record: RecordData): readonly (readonly [column: string, value: unknown])[];
   /** The fields that name rows beside the home, as text; undefined: there are none. */
@@ -61,6 +64,7 @@ export function compileCodec(
   const compile = (table: CqlTable): CompiledTable =>
     compileTable(
       table,
+      entity.entity,
       entity.columns,
       entity.contributions.find((one) => one.table === table.name),
       qualify,
@@ -126,6 +130,14 @@ export function compileCodec(
         if (row !== undefined) rows.push(row);
       }
       return rows;
+    },
+    fault(record) {
+      const identity = this.identity(record);
+      for (const table of [home, ...others]) {
+        const found = table.faultOf(record, identity);
+        if (found !== undefined) return found;
+      }
+      return undefined;
     },
     values: (record) =>
       own.map(({ name, field, encode }) => {

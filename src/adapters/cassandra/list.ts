@@ -8,6 +8,7 @@ import type { Explanation, PageCall, PageData, PatternStore, RecordData } from "
 import { compareValues, compilePath } from "../port/conditions.js";
 import { isOver } from "./codec.js";
 import type { Row } from "./driver.js";
+import type { KeyCheck } from "./keys.js";
 import { readLevel } from "./levels.js";
 import type { Statement } from "./requests.js";
 import { type Asked, type BoundSelect, compileSelect, limitedRows, type MakeSelect } from "./select.js";
@@ -29,6 +30,9 @@ export class ListStore implements PatternStore {
   readonly #compare: (a: RecordData, b: RecordData) => number;
   readonly #buckets: BucketNames | undefined;
   readonly #record: (row: Row) => Rec;
+  readonly #fault: KeyCheck;
+  /** Values at the beginning of a request that are of the key. */
+  readonly #keyed: number;
   /** Rows of records that are not there any more: only their keys were read, for the cursor. */
   readonly #dead = new WeakSet<object>();
   /** Rows that a bucket had of late: how many to ask at once. */
@@ -42,6 +46,9 @@ export class ListStore implements PatternStore {
     this.#next = plan.next.map((select) => compileSelect(select, true, qualify, bigints));
     this.#position = plan.position.map(({ field }) => compilePath(field));
     const { codec } = entity;
+    this.#fault = [codec.home, ...codec.beside].find((table) => table.plan.name === plan.table)!.fault;
+    const equal = plan.request.where.filter(({ operator }) => operator === "=");
+    this.#keyed = equal.reduce((sum, { slots }) => sum + slots.length, 0);
     const { plan: home } = codec.home;
     const deadBetween = plan.table === home.name && keepsDead(home);
     this.#record = deadBetween ? (row) => this.#alive(row) : codec.record;
@@ -57,8 +64,11 @@ export class ListStore implements PatternStore {
   }
 
   async page(params: RecordData, call: PageCall): Promise<PageData> {
-    using deadline = this.#entity.requests.deadline(call);
     const { limit } = call;
+    // Nothing lies where no server takes a row: it refuses the question, too.
+    const { params: values } = this.#first({ params, after: undefined, bucket: undefined, shard: 0 }, limit);
+    if (this.#fault(values.slice(0, this.#keyed)) !== undefined) return { rows: [], next: undefined };
+    using deadline = this.#entity.requests.deadline(call);
     const level = readLevel(call.consistency, this.#entity.requests.levels);
     const found =
       this.#buckets === undefined

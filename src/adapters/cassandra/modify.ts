@@ -9,6 +9,7 @@ import { sameRecord } from "../port/same-record.js";
 import { changeRecord, type Decision } from "./change.js";
 import type { StoredRow } from "./codec.js";
 import { deletePlain, insertPlain } from "./insert-plain.js";
+import { isNoKey } from "./read-records.js";
 import { runWrite, type StoredEntity } from "./write.js";
 
 /** Inserts one record; where its key is taken, what is stored there decides. */
@@ -18,6 +19,8 @@ export async function insertOne(
   call: WriteCall,
   whole: Deadline,
 ): Promise<WriteOutcome> {
+  const fault = entity.codec.fault(record);
+  if (fault !== undefined) return failed(fault);
   if (entity.codec.entity.writes === "plain") return insertPlain(record, entity, call, whole);
   return runWrite(call, whole, (write) =>
     changeRecord(record, (stored) => insertDecision(record, stored, entity), write, entity, true),
@@ -37,6 +40,8 @@ export async function putOne(
   call: ConditionalCall,
   whole: Deadline,
 ): Promise<WriteOutcome> {
+  const fault = entity.codec.fault(record);
+  if (fault !== undefined) return failed(fault);
   const demand = demandOf(call, entity);
   const conditional = call.ifVersion !== undefined || (call.if?.length ?? 0) > 0;
   return runWrite(call, whole, (write) =>
@@ -52,7 +57,7 @@ export async function putOne(
   );
 }
 
-const missing: Decision = { kind: "done", outcome: notApplied("missing", undefined) };
+const missing: Decision & { readonly kind: "done" } = { kind: "done", outcome: notApplied("missing", undefined) };
 
 /** Changes, removes and increments fields of one record. */
 export async function updateOne(
@@ -62,6 +67,7 @@ export async function updateOne(
   call: ConditionalCall,
   whole: Deadline,
 ): Promise<WriteOutcome> {
+  if (isNoKey(key, entity)) return missing.outcome;
   const demand = demandOf(call, entity);
   return runWrite(call, whole, (write) =>
     changeRecord(
@@ -71,7 +77,9 @@ export async function updateOne(
         const refused = demand(stored);
         if (refused !== undefined) return refused;
         try {
-          return { kind: "write", record: changed(stored.record, changes, entity) };
+          const record = changed(stored.record, changes, entity);
+          const fault = entity.codec.fault(record);
+          return fault === undefined ? { kind: "write", record } : { kind: "done", outcome: failed(fault) };
         } catch (thrown) {
           if (thrown instanceof KeyfoldError) return { kind: "done", outcome: failed(thrown) };
           throw thrown;
@@ -101,6 +109,7 @@ export async function deleteOne(
   call: ConditionalCall,
   whole: Deadline,
 ): Promise<WriteOutcome> {
+  if (isNoKey(key, entity)) return missing.outcome;
   if (entity.codec.entity.writes === "plain") return deletePlain(key, entity, call, whole);
   const demand = demandOf(call, entity);
   return runWrite(call, whole, (write) =>

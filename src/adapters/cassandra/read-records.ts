@@ -36,12 +36,19 @@ export async function readMany(
   return keys.map((key) => found.get(codec.identity(key)));
 }
 
+/** Whether no record can have this key: an empty or too long one, which the server does not even look for. */
+export function isNoKey(key: RecordData, { codec }: StoredEntity): boolean {
+  return codec.home.fault(codec.home.key(key, codec.identity(key))) !== undefined;
+}
+
 async function readOne(
   key: RecordData,
-  { requests, codec, home }: StoredEntity,
+  entity: StoredEntity,
   level: number,
   deadline: Deadline,
 ): Promise<Versioned | undefined> {
+  if (isNoKey(key, entity)) return undefined;
+  const { requests, codec, home } = entity;
   const { rows } = await requests.read(home.read, codec.home.key(key, codec.identity(key)), level, deadline);
   const row = rows?.[0];
   const stored = row === undefined ? undefined : codec.stored(row, requests.clock.now());

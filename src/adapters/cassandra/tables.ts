@@ -7,6 +7,7 @@ import { shardOf } from "../../plan/shard.js";
 import type { RecordData } from "../port/adapter.js";
 import { compileConditions, compilePath } from "../port/conditions.js";
 import { compileJsonEncoder } from "../port/json-values.js";
+import { compileKeyCheck, type KeyCheck } from "./keys.js";
 import type { Statement } from "./requests.js";
 import { compileEncoder, type Encode } from "./values.js";
 
@@ -29,7 +30,11 @@ export interface CompiledTable {
   readonly keyColumns: readonly string[];
   /** Values of the key of a record, in the order of `keyColumns`. */
   key(record: RecordData, identity: string): readonly unknown[];
-  /** The row of a record; undefined: it has none there. */
+  /** What the server would refuse about a key. */
+  readonly fault: KeyCheck;
+  /** What it would refuse about the key of a record's row; undefined: nothing, or the record has none there. */
+  faultOf(record: RecordData, identity: string): ReturnType<KeyCheck>;
+  /** The row of a record; undefined: it has none there, or one that no server takes. */
   row(record: RecordData, identity: string): DerivedRow | undefined;
   readonly insert: Statement;
   /** The same with a TTL as the last value. */
@@ -42,6 +47,7 @@ export interface CompiledTable {
 /** Compiles a table of an entity. */
 export function compileTable(
   plan: CqlTable,
+  entity: string,
   stored: readonly StoredColumn[],
   contribution: CqlContribution | undefined,
   qualify: Qualify,
@@ -58,17 +64,25 @@ export function compileTable(
   const listedColumns = plan.partition.flatMap(({ source }, at) => (source.kind === "shard" ? [] : [at]));
   const columnNames = [...keyColumns, ...plan.columns.map(({ name }) => name)];
   const statement = (operation: string, query: string): Statement => ({ query, operation, table: plan.name });
+  const fault = compileKeyCheck(plan, entity);
+  const belongs = (record: RecordData): boolean => {
+    for (const read of needed) {
+      const value = read(record);
+      if (value === undefined || value === null) return false;
+    }
+    return meets(record);
+  };
   const compiled: CompiledTable = {
     plan,
     keyColumns,
+    fault,
+    faultOf: (record, identity) => (belongs(record) ? fault(compiled.key(record, identity)) : undefined),
     key: (record, identity) => makeKey.map((make) => make(record, identity)),
     row(record, identity) {
-      for (const read of needed) {
-        const value = read(record);
-        if (value === undefined || value === null) return undefined;
-      }
-      if (!meets(record)) return undefined;
+      if (!belongs(record)) return undefined;
       const key = compiled.key(record, identity);
+      // A record that somebody else wrote, or an earlier keyfold: it is in no list that has no place for it.
+      if (fault(key) !== undefined) return undefined;
       return {
         table: compiled,
         key,
