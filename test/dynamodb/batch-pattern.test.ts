@@ -152,6 +152,7 @@ describe("what is asked", () => {
       { put: { customer: "c", no: "text" } },
       { put: { customer: "c".repeat(3_000), no: 5 } },
       {} as never,
+      { put: { customer: "c", no: 6 }, delete: { customer: "c", no: 7 } },
     ];
     const good = orders.slice(0, 60).map((put) => ({ put }));
     const { failures, written } = await target.write([...good.slice(0, 30), ...bad, ...good.slice(30)]);
@@ -163,6 +164,7 @@ describe("what is asked", () => {
       [33, "refused", false, "DRIVER_ERROR"],
       [34, "refused", false, "DRIVER_ERROR"],
       [35, "refused", false, "INPUT_INVALID"],
+      [36, "refused", false, "INPUT_INVALID"],
     ]);
     expect(await stored()).toBe(60);
   });
@@ -240,6 +242,20 @@ describe("time", () => {
     expect(written + failures.length).toBe(2_000);
     expect(failures.length).toBeGreaterThan(0);
     expect(await codeOf(batch(documents, { table }).write(puts, { signal: abort.signal }))).toBe("ABORTED");
+  });
+
+  test("a call that is over does not end the question for the table's key that others wait for", async () => {
+    await engines.faults.inject({ command: "DescribeTable", fault: { kind: "delay", ms: 300 } });
+    const target = batch(documents, { table });
+    const abort = new AbortController();
+    const calls = [
+      codeOf(target.write(puts.slice(0, 1), { deadlineMs: 50 })),
+      codeOf(target.write(puts.slice(1, 2), { signal: abort.signal })),
+      target.write(puts.slice(2, 3)).then(({ written }) => written),
+    ];
+    setTimeout(() => abort.abort(), 50);
+    expect(await Promise.all(calls)).toEqual(["DEADLINE_EXCEEDED", "ABORTED", 1]);
+    expect((await target.write(puts.slice(3, 5))).written).toBe(2);
   });
 
   test("a connection that is cut after the write is no lost write", async () => {

@@ -128,7 +128,7 @@ export class Batches<Item extends object> {
     slice.forEach((write, at) => {
       try {
         const item = "put" in write ? write.put : write.delete;
-        if (typeof item !== "object" || item === null) throw notAWrite();
+        if (typeof item !== "object" || item === null || ("put" in write && "delete" in write)) throw notAWrite();
         const key = form.key(item);
         if ("put" in write) checkSize(form.size(item), "item");
         const earlier = last.get(key);

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from "../../internal/clock.js";
-import type { Deadline } from "../../internal/deadline.js";
+import { Deadline } from "../../internal/deadline.js";
 import { KeyfoldError } from "../../internal/errors.js";
 import { RetryBudget, retry } from "../../internal/retry.js";
 import type { BatchSender } from "../dynamodb/batch-run.js";
@@ -9,6 +9,9 @@ import { failureOf } from "../dynamodb/errors.js";
 import { tracedAttempt } from "../dynamodb/traced.js";
 import { attributeForm, nativeForm } from "./item-forms.js";
 
+/** The longest that a table is asked for its key, in milliseconds. */
+const DESCRIBE_MS = 10_000;
+
 /** Sends batches to one table by a user's client, in the client's own form of items. */
 export class TableSender<Item> implements BatchSender {
   readonly table: string;
@@ -16,13 +19,15 @@ export class TableSender<Item> implements BatchSender {
   readonly budget = new RetryBudget();
   readonly #client: ClientLike;
   readonly #native: boolean;
-  #key: Promise<readonly string[]> | undefined;
+  #key: readonly string[] | undefined;
+  /** Under way: what many calls wait for. */
+  #asked: Promise<readonly string[]> | undefined;
 
   constructor(client: ClientLike, table: string, key: readonly string[] | undefined) {
     this.#client = client;
     this.table = table;
     this.#native = isDocumentClient(client);
-    if (key !== undefined) this.#key = Promise.resolve(key);
+    this.#key = key;
   }
 
   /** How this client's items are measured and told apart. */
@@ -30,16 +35,26 @@ export class TableSender<Item> implements BatchSender {
     return (this.#native ? nativeForm(key) : attributeForm(key)) as unknown as ItemForm<Item>;
   }
 
-  /** Attributes of the table's key, asked for once. */
+  /** Attributes of the table's key, asked for once, in a time of its own: no call ends it for those that wait beside it. */
   async key(deadline: Deadline): Promise<readonly string[]> {
-    this.#key ??= this.#describeKey(deadline).catch((error) => {
-      this.#key = undefined;
-      throw error;
-    });
-    return this.#key;
+    if (this.#key !== undefined) return this.#key;
+    if (this.#asked === undefined) {
+      this.#asked = this.#describeKey();
+      this.#asked.then(
+        (key) => {
+          this.#key = key;
+        },
+        () => {
+          this.#asked = undefined;
+        },
+      );
+    }
+    const asked = this.#asked;
+    return deadline.run(() => asked);
   }
 
-  async #describeKey(deadline: Deadline): Promise<readonly string[]> {
+  async #describeKey(): Promise<readonly string[]> {
+    using deadline = new Deadline({ deadlineMs: DESCRIBE_MS, clock: this.clock });
     try {
       const output = await retry(
         (attempt) => this.once("DescribeTable", { TableName: this.table }, attempt, deadline),
