@@ -9,7 +9,12 @@ const item = entity("item", {
   schema: z.object({ id: z.int(), owner: z.string(), more: z.int().optional() }),
   key: ["id"],
 });
-const model = defineModel({ entities: { item }, patterns: {} });
+const member = entity("member", {
+  schema: z.object({ id: z.int(), email: z.string() }),
+  key: ["id"],
+  unique: [["email"]],
+});
+const model = defineModel({ entities: { item, member }, patterns: {} });
 
 const start = () => startEngines({ dynamodb: true });
 let engines: Awaited<ReturnType<typeof start>>;
@@ -76,6 +81,19 @@ test("a lost answer is settled: each record is applied once", async () => {
   const done = await shop.item.insertMany(make(200, "a"));
   expect(await fault.hits()).toBe(3);
   expect([done.applied, done.failures]).toEqual([200, []]);
+});
+
+test("records whose transaction was done and not answered are applied, not present", async () => {
+  const shop = (await setUp()).connect();
+  await shop.$ready;
+  await engines.faults.inject({ command: "TransactWriteItems", fault: { kind: "close-after" } });
+  await engines.faults.inject({
+    command: "TransactWriteItems",
+    fault: { kind: "error", code: "AccessDeniedException", message: "not any more" },
+  });
+  const members = Array.from({ length: 10 }, (_, id) => ({ id, email: `e${id}` }));
+  const done = await shop.member.insertMany(members);
+  expect([done.applied, done.present, done.failures]).toEqual([10, 0, []]);
 });
 
 test("an endpoint without statements gets conditional puts", async () => {

@@ -194,7 +194,8 @@ describe("a transaction whose answer is lost", () => {
 
   test("a writeId makes it harmless to send again from elsewhere", async () => {
     const { shop, adapter } = await setUp();
-    const writes = [{ entity: "order", insert: makeOrder(1) }, take] as const;
+    const check = { entity: "account", check: { id: "b" } } as const;
+    const writes = [{ entity: "order", insert: makeOrder(1) }, take, check] as const;
     const first = await shop.$transact(writes, { writeId: "cart-17" });
     const again = await connect(model, adapter).$transact(writes, { writeId: "cart-17" });
     expect(again).toEqual(first);
@@ -203,6 +204,21 @@ describe("a transaction whose answer is lost", () => {
     expect(await shop.$transact([take])).toMatchObject({ applied: true });
     expect(await shop.stock.get({ sku: "mug" })).toEqual({ sku: "mug", left: 0 });
   });
+});
+
+test("reads that are given back unprocessed until the retries are spent are a matter of load, not of time", async () => {
+  const { shop } = await setUp();
+  await engines.faults.inject({ command: "BatchGetItem", times: "always", fault: { kind: "partial", share: 1 } });
+  // Many at once, which share the budget of retries: it is spent soon.
+  const errors = await Promise.all(
+    Array.from({ length: 40 }, (_, id) =>
+      shop
+        .$transact([{ entity: "order", insert: makeOrder(id) }, take], { deadlineMs: 60_000 })
+        .catch((thrown: unknown) => thrown as KeyfoldError),
+    ),
+  );
+  await engines.faults.clear();
+  for (const error of errors) expect(error).toMatchObject({ code: "THROTTLED", data: { unprocessed: 2 } });
 });
 
 describe("what is refused before it is sent", () => {

@@ -143,8 +143,10 @@ function prepare(position: number, record: RecordData, version: number, write: W
   return { position, derived, version, items: [{ Put: put }, ...derived.map((one) => putBeside(one, requests))] };
 }
 
+/** By the same id: what this call's transaction has inserted after all is told from what others did. */
 async function insertAlone({ position }: Prepared, { records, outcomes, write, entity }: Job): Promise<void> {
-  outcomes[position] = await insertOne(records[position] as RecordData, entity, write.call, write.whole).catch(
+  const call = { ...write.call, writeId: write.id };
+  outcomes[position] = await insertOne(records[position] as RecordData, entity, call, write.whole).catch(
     (thrown: unknown) => failed(failureOf(thrown).error),
   );
 }

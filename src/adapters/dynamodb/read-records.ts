@@ -90,7 +90,8 @@ export async function readItems(
   return found;
 }
 
-function unread(left: readonly Leftover<Item>[], all: number, deadline: Deadline): KeyfoldError {
+/** The error of a read that was not answered for all keys. */
+export function unread(left: readonly Leftover<Item>[], all: number, deadline: Deadline): KeyfoldError {
   const [first] = left;
   const count = (reason: string): number => left.filter((each) => each.reason === reason).length;
   const data = { unprocessed: count("unprocessed"), throttled: count("throttled"), failed: count("failed") };

@@ -12,7 +12,7 @@ import { type Derived, keyAttributes, OWNER, type StoredItem } from "./codec.js"
 import { living } from "./expiry.js";
 import { Placeholders } from "./expressions.js";
 import { homeItem } from "./insert.js";
-import { keyOfItem, storedForm } from "./read-records.js";
+import { keyOfItem, storedForm, unread } from "./read-records.js";
 import type { Requests } from "./requests.js";
 import { putChange, sameVersion, seenUpdate, updateChange } from "./seen-change.js";
 import { besides, deleteBeside, putBeside, sendTransaction, TRANSACTION_ITEMS } from "./transaction.js";
@@ -153,8 +153,7 @@ async function readParts(
     requests,
     deadline,
   );
-  const [first] = left;
-  if (first !== undefined) throw first.error ?? deadline.error();
+  if (left.length > 0) throw unread(left, parts.length, deadline);
   return parts.map(({ home, entity }) => {
     const item = found.get(home);
     return item === undefined ? undefined : entity.codec.stored(item);
@@ -167,8 +166,11 @@ function doneBefore(
   stored: readonly (StoredItem | undefined)[],
   { id }: Write,
 ): TransactOutcome | undefined {
-  const versions = parts.map((_, at) => versionOfWrite(stored[at], id));
-  return versions.some((version) => version !== undefined) ? { kind: "applied", versions } : undefined;
+  const made = parts.map((_, at) => versionOfWrite(stored[at], id));
+  if (made.every((version) => version === undefined)) return undefined;
+  // What was only checked has no id of it: its version is the one it has now.
+  const versions = made.map((version, at) => (parts[at]?.write.kind === "check" ? stored[at]?.version : version));
+  return { kind: "applied", versions };
 }
 
 function lost(cause: unknown): TransactOutcome {
