@@ -1,3 +1,4 @@
+import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { z } from "zod";
 import { dynamodb, open } from "../../src/adapters/dynamodb/index.js";
 import { apply, connect, day, decimal, defineModel, entity, get, list, together, top } from "../../src/index.js";
@@ -184,6 +185,16 @@ type AnyCall = (...args: unknown[]) => Promise<unknown>;
 type AnyShop = Record<string, Record<string, AnyCall> & AnyCall>;
 
 /** One server with the model's client on a table of its own. */
+/** Has a client say of statements what a server without them says. */
+function refuseStatements(client: DynamoDBClient): void {
+  const send = client.send.bind(client) as (command: object, ...more: unknown[]) => Promise<unknown>;
+  const guarded = (command: object, ...more: unknown[]): Promise<unknown> =>
+    command.constructor.name === "BatchExecuteStatementCommand"
+      ? Promise.reject(Object.assign(new Error("no statements"), { name: "UnknownOperationException" }))
+      : send(command, ...more);
+  client.send = guarded as typeof client.send;
+}
+
 export class Side {
   readonly #shop: AnyShop;
   readonly #close: () => Promise<void>;
@@ -194,9 +205,13 @@ export class Side {
     this.#close = close;
   }
 
-  /** @param url `dynamodb://…/Table`; the table is made, and removed by {@link close}. */
-  static async open(url: string, model: ModelName): Promise<Side> {
+  /**
+   * @param url `dynamodb://…/Table`; the table is made, and removed by {@link close}.
+   * @param statements whether the server may be asked for statements; one that knows none gets single puts.
+   */
+  static async open(url: string, model: ModelName, statements = true): Promise<Side> {
     const { client, table } = open(url);
+    if (!statements) refuseStatements(client);
     const adapter = dynamodb(client, { table });
     await apply(models[model], adapter);
     const shop = connect(models[model], adapter, { deadlineMs: 60_000 });

@@ -27,3 +27,6 @@ export function knownDifference(flavour: string | undefined, ...about: Parameter
 
 /** Whether a server of this kind has transactions. */
 export const hasTransactions = (flavour: string | undefined): boolean => flavour !== "dynalite";
+
+/** Whether a server of this kind inserts by statements: moto answers a page of HTML with status 500 to each INSERT. */
+export const hasStatements = (flavour: string | undefined): boolean => flavour !== "moto";
