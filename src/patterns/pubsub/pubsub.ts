@@ -1,7 +1,7 @@
 import { KeyfoldError } from "../../internal/errors.js";
 import { checkPrefix, hashTag } from "../redis/keys.js";
 import { type RedisClient, refuseKeyPrefix } from "../redis/link.js";
-import { once } from "../redis/once.js";
+import { sendOnce } from "../redis/once.js";
 import { luaOnce, script } from "../redis/script.js";
 import { type CallOptions, RedisStore, type StoreOptions } from "../redis/store.js";
 import { Subscriber } from "../redis/subscriber.js";
@@ -59,19 +59,17 @@ export class PubSub<C extends object> {
     const text = this.#codec.encode(message);
     if (typeof text !== "string")
       throw new KeyfoldError("INPUT_INVALID", "A message is something that the codec can hold.");
-    const [id, until] = await once(this.#store, undefined, options?.deadlineMs);
-    if (id !== "" || this.#store.link.cluster) {
-      const publish = this.#sharded ? publishShardedOnce : publishOnce;
+    const head = `${this.#prefix}:${hashTag(channel)}:`;
+    const { link } = this.#store;
+    const reply = await sendOnce(this.#store, head, { deadlineMs: options?.deadlineMs }, ([id, until], leftMs) => {
+      const call = { ...options, deadlineMs: leftMs ?? options?.deadlineMs, repeatable: id !== "" };
+      if (id === "" && !link.cluster)
+        return this.#store.command(name, this.#sharded ? "SPUBLISH" : "PUBLISH", [name, text], true, call);
       // The key also leads all messages of a channel through one node, which keeps their order.
-      const mark = `${this.#prefix}:${hashTag(channel)}:${id}`;
-      const keys = this.#sharded ? [name, mark] : [mark];
-      return Number(
-        await this.#store.run(publish, keys, [name, text, id, until], { ...options, repeatable: id !== "" }),
-      );
-    }
-    const command = this.#sharded ? "SPUBLISH" : "PUBLISH";
-    const call = { ...options, repeatable: false };
-    return Number(await this.#store.command(name, command, [name, text], true, call));
+      const keys = this.#sharded ? [name, head + id] : [head + id];
+      return this.#store.run(this.#sharded ? publishShardedOnce : publishOnce, keys, [name, text, id, until], call);
+    });
+    return Number(reply);
   }
 
   /**

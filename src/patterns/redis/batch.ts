@@ -171,12 +171,16 @@ export class Batches {
   #ask(script: BatchScript, keys: readonly string[], args: readonly string[], options?: BatchOptions) {
     if (script.once === undefined)
       return this.#store.run(script, keys, args, { ...options, repeatable: script.repeatable });
-    const send = ([id, until]: readonly [string, string]) =>
+    return script.once.send(this.#store, keys[0]!, options ?? {}, ([id, until], leftMs) =>
       // Without an id nobody may send it twice: a broken connection is an unknown outcome.
       id === ""
         ? this.#store.run(script, keys, [...args, id, until], { ...options, repeatable: false })
-        : this.#store.run(script, [...keys, `${keys[0]}:${id}`], [...args, id, until], options);
-    const maybe = script.once.name(this.#store, options?.writeId, options?.deadlineMs);
-    return Array.isArray(maybe) ? send(maybe) : maybe.then(send);
+        : this.#store.run(
+            script,
+            [...keys, `${keys[0]}:${id}`],
+            [...args, id, until],
+            leftMs === undefined ? options : { ...options, deadlineMs: leftMs },
+          ),
+    );
   }
 }

@@ -18,6 +18,8 @@ const refusals: Readonly<Record<string, KeyfoldErrorCode>> = {
   READONLY: "UNAVAILABLE",
   NOREPLICAS: "UNAVAILABLE",
   BUSY: "UNAVAILABLE",
+  // Of keyfold's own scripts: a write that is done once came after its time.
+  EXPIRED: "DEADLINE_EXCEEDED",
   OOM: "THROTTLED",
   NOAUTH: "UNAUTHORIZED",
   WRONGPASS: "UNAUTHORIZED",

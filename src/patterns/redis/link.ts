@@ -37,6 +37,8 @@ export interface Link {
   readonly resends: boolean;
   /** What the client itself puts before keys, but not before channels and in the arguments of CLIENT TRACKING. */
   readonly keyPrefix: string;
+  /** How often its connection was closed; undefined where the client does not tell. */
+  cuts(): number | undefined;
   /** A command would be written now, not queued. */
   ready(): boolean;
   /** Calls `listener` once, when the client becomes ready. The result takes it back. */
@@ -95,12 +97,15 @@ function listenOnce(client: EmittingClient, event: string, listener: () => void)
 function ioredisLink(client: EmittingClient): Link {
   const cluster = client["isCluster"] === true;
   const options = client["options"] ?? {};
+  let cuts = 0;
+  if (!cluster) client.on("close", () => cuts++);
   return {
     kind: cluster ? "ioredis-cluster" : "ioredis",
     cluster,
     keyPrefix: String(options.keyPrefix ?? ""),
     resends: cluster || (options.autoResendUnfulfilledCommands !== false && options.maxRetriesPerRequest !== 0),
     client,
+    cuts: () => (cluster ? undefined : cuts),
     ready: () => client["status"] === "ready",
     onceReady(listener) {
       if (client["status"] === "wait") client["connect"]().catch(() => {});
@@ -152,6 +157,7 @@ function nodeRedisLink(client: EmittingClient): Link {
     keyPrefix: "",
     resends: sentinel,
     client,
+    cuts: () => undefined,
     ready,
     onceReady: (listener) =>
       cluster || sentinel ? watchReady(ready, listener) : listenOnce(client, "ready", listener),

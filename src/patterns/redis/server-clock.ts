@@ -1,4 +1,6 @@
+import { slotOf } from "./keys.js";
 import type { Link } from "./link.js";
+import { script } from "./script.js";
 import type { RedisStore } from "./store.js";
 
 /** How long a measurement of the server's clock is trusted. Quartz drifts less than 0.1 ms in this time. */
@@ -48,14 +50,32 @@ export class ServerClock {
   }
 }
 
-const clocks = new WeakMap<Link, ServerClock>();
+/** Asks the node that a key lies on: TIME alone goes to any. */
+const timeScript = script("return redis.call('TIME')", { writes: false });
 
-/** The clock of the server behind a client; it is asked within the deadline of the first pattern that needs it. */
-export function serverClock(store: RedisStore): ServerClock {
-  let clock = clocks.get(store.link);
+/** What stands for any node in a client's clocks by slot. */
+const ANY = -1;
+
+const clocks = new WeakMap<Link, Map<number, ServerClock>>();
+
+/**
+ * The clock of the server behind a client, on a Cluster that of the node where `key` lies, or of any; it is asked within
+ * the deadline of the first pattern that needs it.
+ */
+export function serverClock(store: RedisStore, key?: string): ServerClock {
+  const { link } = store;
+  let known = clocks.get(link);
+  if (known === undefined) {
+    known = new Map();
+    clocks.set(link, known);
+  }
+  const slot = key !== undefined && link.cluster ? slotOf(key) : ANY;
+  let clock = known.get(slot);
   if (clock === undefined) {
-    clock = new ServerClock(() => store.command(undefined, "TIME", [], false));
-    clocks.set(store.link, clock);
+    clock = new ServerClock(() =>
+      slot === ANY ? store.command(undefined, "TIME", [], false) : store.run(timeScript, [key!], []),
+    );
+    known.set(slot, clock);
   }
   return clock;
 }

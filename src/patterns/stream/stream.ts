@@ -1,7 +1,7 @@
 import { KeyfoldError } from "../../internal/errors.js";
 import { checkPrefix, checkWhole, hashTag } from "../redis/keys.js";
 import type { RedisClient } from "../redis/link.js";
-import { once } from "../redis/once.js";
+import { sendOnce } from "../redis/once.js";
 import { soon } from "../redis/soon.js";
 import { type CallOptions, RedisStore, type StoreOptions } from "../redis/store.js";
 import { Consumer, type ConsumerOptions } from "./consumer.js";
@@ -182,12 +182,12 @@ export class Stream<E> {
       }
       args.push(id === undefined ? "0" : "1", body);
     }
-    const maybe = once(this.#store);
-    const [writeId, until] = Array.isArray(maybe) ? maybe : await maybe;
-    if (writeId !== "") keys.push(`${this.#key}w:${writeId}`);
-    // Where every event has an id, sending them again is harmless without any other.
-    const repeatable = writeId !== "" || named === batch.length;
-    const places = (await this.#store.run(addScript, keys, [...args, writeId, until], { repeatable })) as string[];
+    const places = (await sendOnce(this.#store, keys[0]!, {}, ([id, until], deadlineMs) => {
+      const all = id === "" ? keys : [...keys, `${this.#key}w:${id}`];
+      // Where every event has an id, sending them again is harmless without any other.
+      const repeatable = id !== "" || named === batch.length;
+      return this.#store.run(addScript, all, [...args, id, until], { repeatable, deadlineMs });
+    })) as string[];
     batch.forEach(({ resolve }, i) => {
       const place = places[i]!;
       const duplicate = place.startsWith("=");
