@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { cassandra } from "../../src/adapters/cassandra/index.js";
+import { type CassandraClient, cassandra, scylladb } from "../../src/adapters/cassandra/index.js";
 import { connect } from "../../src/client/connect.js";
 import { defineModel, describe as describeModel, entity, list, top } from "../../src/index.js";
 import { CassandraServer } from "./cassandra.js";
@@ -50,6 +50,35 @@ test("adds a column to tables that are there, and tells of a key that differs", 
     state: "differs",
     detail: "its partition key is seq bigint and not invoice_no text",
   });
+});
+
+test("does not wait for a node that is down and was told of no definition since", async () => {
+  // What system.peers keeps of such a node.
+  const stale = { data_center: "datacenter1", schema_version: "00000000-0000-1000-8000-000000000000" };
+  const client: CassandraClient = Object.assign(Object.create(server.client) as CassandraClient, {
+    async execute(query: string, params: never, options: never) {
+      const { rows, pageState, info } = await server.client.execute(query, params, options);
+      return { rows: query.includes("system.peers") ? [...(rows ?? []), stale] : rows, pageState, info };
+    },
+  });
+  const store = cassandra(client, { keyspace: server.keyspace(), replication: 1 }).bind(described);
+  expect((await store.apply({ deadlineAt: Date.now() + 20_000 })).ready).toBe(true);
+}, 30_000);
+
+test("asks ScyllaDB for a keyspace without tablets, and makes it all the same where there are none", async () => {
+  const keyspace = server.keyspace();
+  const queries: string[] = [];
+  const client: CassandraClient = Object.assign(Object.create(server.client) as CassandraClient, {
+    execute(query: string, params: never, options: never) {
+      queries.push(query);
+      return server.client.execute(query, params, options);
+    },
+  });
+  const store = scylladb(client, { keyspace, replication: 1 }).bind(described);
+  expect((await store.apply({})).ready).toBe(true);
+  const made = queries.filter((query) => query.startsWith("CREATE KEYSPACE"));
+  expect(made[0]).toContain("AND tablets = {'enabled': false}");
+  expect(made.at(-1)).not.toContain("tablets");
 });
 
 const grown = defineModel({

@@ -1,5 +1,6 @@
 import type { Deadline } from "../../internal/deadline.js";
 import type { KeyfoldError } from "../../internal/errors.js";
+import { limitsOf } from "../../plan/cassandra/limits.js";
 import type { PlacedBucket } from "../port/bucket-leases.js";
 import type { BatchQuery } from "./driver.js";
 import { isBatchTooLarge } from "./errors.js";
@@ -7,8 +8,8 @@ import type { Statement } from "./requests.js";
 import type { DerivedRow } from "./tables.js";
 import { type StoredEntity, sizeOf } from "./write.js";
 
-/** Bytes above which statements go one by one: the server refuses a batch of 50 KiB. */
-const BATCH_BYTES = 40 * 1024;
+/** Of the bytes at which the server refuses a batch: above that statements go one by one. */
+const BATCH_SHARE = 0.8;
 /** Bytes that a statement has beside its values. */
 const STATEMENT_BYTES = 60;
 
@@ -78,7 +79,7 @@ export async function writeTogether(
   if (only === undefined) return { kind: "reply" };
   if (all.length === 1) return requests.write(only.statement, only.params, timestamp, deadline);
   const bytes = all.reduce((sum, { params }) => sum + STATEMENT_BYTES + sizeOf(params), 0);
-  if (bytes <= BATCH_BYTES) {
+  if (bytes <= BATCH_SHARE * limitsOf(requests.engine).batchBytes) {
     const queries = all.map(({ statement, params }): BatchQuery => ({ query: statement.query, params }));
     const reply = await requests.batch(queries, timestamp, deadline);
     if (reply.kind === "reply") {

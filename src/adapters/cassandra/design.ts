@@ -8,6 +8,7 @@ import {
   shapesOf,
   type TableShape,
 } from "../../plan/cassandra/ddl.js";
+import { limitsOf } from "../../plan/cassandra/limits.js";
 import { identifier } from "../../plan/cassandra/names.js";
 import { DESIGN_TABLE } from "../../plan/cassandra/own-tables.js";
 import type { CqlPlan } from "../../plan/cassandra/types.js";
@@ -32,11 +33,15 @@ import type { StoredEntity } from "./write.js";
 const APPLY_DEADLINE_MS = 7 * 24 * 3_600_000;
 /** How often the nodes' versions of the schema are compared. */
 const POLL_MS = 200;
+/** How long nodes that are up may take to agree. */
+const AGREED_MS = 60_000;
 
 /** What a definition changes: its item, and the statement. */
 interface Definition {
   readonly item: string;
   readonly query: string;
+  /** What is sent where the server does not know the option `tablets`. */
+  readonly otherwise?: string;
 }
 
 export interface DesignSettings {
@@ -122,9 +127,14 @@ export class CqlDesign implements Design {
     this.#checkReplication(schema);
     if (call.dryRun === true) return stateOf(await this.#compare(schema, deadline));
     const created = new Set<string>();
-    for (const { item, query } of await this.#definitions(schema, deadline)) {
+    for (const { item, query, otherwise } of await this.#definitions(schema, deadline)) {
       call.onProgress?.({ step: item, state: "started" });
-      await this.#define(query, deadline);
+      try {
+        await this.#define(query, deadline);
+      } catch (error) {
+        if (otherwise === undefined || !(error instanceof KeyfoldError) || !/tablets/i.test(error.message)) throw error;
+        await this.#define(otherwise, deadline);
+      }
       created.add(item);
       call.onProgress?.({ step: item, state: "done" });
     }
@@ -148,7 +158,9 @@ export class CqlDesign implements Design {
     const definitions: Definition[] = [];
     if (schema.replication === undefined) {
       const replication = this.#settings.replication ?? (await this.#usualReplication(deadline));
-      definitions.push({ item: `keyspace ${keyspace}`, query: createKeyspaceText(keyspace, replication) });
+      const plain = createKeyspaceText(keyspace, replication);
+      const query = limitsOf(this.#plan.engine).tablets ? createKeyspaceText(keyspace, replication, false) : plain;
+      definitions.push({ item: `keyspace ${keyspace}`, query, otherwise: plain });
     }
     for (const type of this.#plan.types) {
       const found = schema.types.get(type.name);
@@ -182,15 +194,23 @@ export class CqlDesign implements Design {
   /** One definition at a time, each known to all nodes before the next. */
   async #define(query: string, deadline: Deadline): Promise<void> {
     try {
-      await this.#requests.run(query, query.slice(0, query.indexOf(" ")), [], deadline);
+      const { info } = await this.#requests.run(query, query.slice(0, query.indexOf(" ")), [], deadline);
+      if (info?.isSchemaInAgreement === true) return;
     } catch (error) {
       // Another apply was faster.
       if (!(error instanceof KeyfoldError) || !/already exists|conflicts with an existing/i.test(error.message))
         throw error;
     }
+    const { clock } = this.#requests;
+    const until = clock.monotonic() + AGREED_MS;
     while (!(await isSchemaAgreed(this.#requests, deadline))) {
       deadline.throwIfOver();
-      await this.#requests.clock.sleep(POLL_MS, deadline.signal);
+      if (clock.monotonic() > until) {
+        throw new KeyfoldError("UNAVAILABLE", `The nodes did not agree on the schema within ${AGREED_MS} ms.`, {
+          fix: "Compare schema_versions in nodetool describecluster, and run apply again: it goes on where it was.",
+        });
+      }
+      await clock.sleep(POLL_MS, deadline.signal);
     }
   }
 

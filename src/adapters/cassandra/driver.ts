@@ -17,6 +17,10 @@ export interface ClientFacts {
     readonly encoding?: { readonly useBigIntAsLong?: boolean; readonly useBigIntAsVarint?: boolean };
     readonly localDataCenter?: string;
   };
+  readonly metadata?: {
+    /** Whether the nodes that are up have one version of the schema. */
+    checkSchemaAgreement?(): Promise<boolean>;
+  };
 }
 
 /** A row: values by column. */

@@ -1,4 +1,5 @@
 import type { Deadline } from "../../internal/deadline.js";
+import type { ClientFacts } from "./driver.js";
 import { levelCodes } from "./levels.js";
 import type { Requests, Statement } from "./requests.js";
 
@@ -108,8 +109,10 @@ export async function nodesByDatacenter(
   return counts;
 }
 
-/** Whether all nodes that are known have one version of the schema. */
+/** Whether all nodes that are up have one version of the schema; a client that does not say which are up counts all. */
 export async function isSchemaAgreed(requests: Requests, deadline: Deadline): Promise<boolean> {
+  const { metadata } = requests.client as ClientFacts;
+  if (metadata?.checkSchemaAgreement !== undefined) return deadline.run(() => metadata.checkSchemaAgreement!());
   const versions = new Set<string>();
   for (const statement of [local, peers]) {
     const { rows } = await requests.read(statement, [], levelCodes.ONE, deadline);

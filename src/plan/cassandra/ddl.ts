@@ -1,5 +1,6 @@
 /** Definitions as text: https://cassandra.apache.org/doc/5.0/cassandra/developing/cql/ddl.html */
 
+import { limitsOf } from "./limits.js";
 import { identifier } from "./names.js";
 import type { Qualify } from "./statements.js";
 import { unqualified } from "./statements.js";
@@ -101,7 +102,11 @@ function optionTexts({ options }: TableShape): readonly string[] {
   ];
 }
 
-export function createKeyspaceText(keyspace: string, replication: Replication): string {
+/**
+ * ScyllaDB cuts tables into tablets by default, and up to 2025.3 refuses lightweight transactions there
+ * (https://docs.scylladb.com/manual/stable/architecture/tablets.html): `tablets: false` keeps a keyspace by vnodes.
+ */
+export function createKeyspaceText(keyspace: string, replication: Replication, tablets?: false): string {
   const factors =
     typeof replication === "number"
       ? `'class': 'SimpleStrategy', 'replication_factor': ${replication}`
@@ -111,7 +116,7 @@ export function createKeyspaceText(keyspace: string, replication: Replication): 
             ([datacenter, factor]) => `'${datacenter.replaceAll("'", "''")}': ${factor}`,
           ),
         ].join(", ");
-  return `CREATE KEYSPACE IF NOT EXISTS ${identifier(keyspace)} WITH replication = {${factors}}`;
+  return `CREATE KEYSPACE IF NOT EXISTS ${identifier(keyspace)} WITH replication = {${factors}}${tablets === false ? " AND tablets = {'enabled': false}" : ""}`;
 }
 
 /** The whole design as a file for cqlsh: for people who run their migrations by hand. */
@@ -119,7 +124,7 @@ export function renderCql(plan: CqlPlan, keyspace: string): string {
   const lines = [
     `-- design ${plan.design} for ${plan.engine}, by keyfold plan --emit cql`,
     "-- The keyspace is yours to make, with the replication that your data centres need; for a laptop:",
-    `-- ${createKeyspaceText(keyspace, 1)};`,
+    `-- ${createKeyspaceText(keyspace, 1, limitsOf(plan.engine).tablets ? false : undefined)};`,
     "",
     `USE ${identifier(keyspace)};`,
     "",

@@ -181,6 +181,11 @@ suite("the plan on Cassandra", () => {
     expect(plan.patterns["words"]).toMatchObject({ kind: "unserved" });
   });
 
+  it("keeps a keyspace of ScyllaDB without tablets, which refuse lightweight transactions", () => {
+    expect(renderCql(planScylladb(describe(retail)), "shop")).toContain("AND tablets = {'enabled': false}");
+    expect(renderCql(planCassandra(describe(retail)), "shop")).not.toContain("tablets");
+  });
+
   it("has one version for one design, whatever the estimates say", () => {
     expect(planCassandra(describe(retail)).design).toBe(planCassandra(describe(retail)).design);
     expect(planCassandra(describe(retail)).design).not.toBe(planScylladb(describe(retail)).design);

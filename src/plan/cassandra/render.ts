@@ -14,7 +14,7 @@ export function renderCqlPlan(plan: CqlPlan): string {
   if (tablets || perPartitionRateLimit) {
     lines.push(
       "keyspace",
-      "  tablets  on by default: tables are cut and moved by size; LOCAL_QUORUM as with vnodes",
+      "  tablets  off where keyfold makes the keyspace: up to 2025.3 they refuse lightweight transactions",
       "  hot keys a table takes WITH per_partition_rate_limit = {'max_writes_per_second': …}; keyfold sets none",
       "",
     );
