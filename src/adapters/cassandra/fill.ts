@@ -55,30 +55,39 @@ export async function fillTables(
   const whole = (value: bigint): unknown => (requests.bigints ? value : String(value));
   let done = 0;
   let keeping = Promise.resolve();
-  await Promise.all(
-    ranges.map(async (from, range) => {
-      if (from === "") return;
-      // The ring's last token belongs to the last range.
-      const end = range === RANGES - 1 ? -(LEAST + 1n) : LEAST + (RING / BigInt(RANGES)) * BigInt(range + 1);
-      const params = [whole(BigInt(from)), whole(end)];
-      let pageState: string | undefined;
-      do {
-        const page = pageState === undefined ? { fetchSize: PAGE_ROWS } : { fetchSize: PAGE_ROWS, pageState };
-        const result = await requests.read(walk, params, level, deadline, page);
-        const rows = result.rows ?? [];
-        await inParallel(rows, IN_FLIGHT, (row) => fillRow(row, names, entity, deadline));
-        done += rows.length;
-        pageState = result.pageState ?? undefined;
-        const last = rows.at(-1);
-        // The partition of the last row may go on: who begins here walks it again.
-        if (pageState === undefined) ranges[range] = "";
-        else if (last !== undefined) ranges[range] = String(BigInt(String(last["kf_token"])) - 1n);
-        keeping = keeping.then(() => keep(false));
-        await keeping;
-        call.onProgress?.({ step, state: "running", done });
-      } while (pageState !== undefined);
-    }),
+  let broken = false;
+  const walkRange = async (from: string, range: number): Promise<void> => {
+    if (from === "") return;
+    // The ring's last token belongs to the last range.
+    const end = range === RANGES - 1 ? -(LEAST + 1n) : LEAST + (RING / BigInt(RANGES)) * BigInt(range + 1);
+    const params = [whole(BigInt(from)), whole(end)];
+    let pageState: string | undefined;
+    do {
+      const page = pageState === undefined ? { fetchSize: PAGE_ROWS } : { fetchSize: PAGE_ROWS, pageState };
+      const result = await requests.read(walk, params, level, deadline, page);
+      const rows = result.rows ?? [];
+      await inParallel(rows, IN_FLIGHT, (row) => fillRow(row, names, entity, deadline));
+      done += rows.length;
+      pageState = result.pageState ?? undefined;
+      const last = rows.at(-1);
+      // The partition of the last row may go on: who begins here walks it again.
+      if (pageState === undefined) ranges[range] = "";
+      else if (last !== undefined) ranges[range] = String(BigInt(String(last["kf_token"])) - 1n);
+      keeping = keeping.then(() => keep(false));
+      await keeping;
+      call.onProgress?.({ step, state: "running", done });
+      // One range that fails ends the others, and the error is thrown when nothing is under way any more.
+    } while (pageState !== undefined && !broken);
+  };
+  const walked = await Promise.allSettled(
+    ranges.map((from, range) =>
+      walkRange(from, range).catch((error: unknown) => {
+        broken = true;
+        throw error;
+      }),
+    ),
   );
+  for (const range of walked) if (range.status === "rejected") throw range.reason;
   await keep(true);
   call.onProgress?.({ step, state: "done" });
 }

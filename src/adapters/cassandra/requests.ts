@@ -42,6 +42,11 @@ export interface RequestSettings {
 /** Attempts that meet too few live replicas before that is the answer: a node that comes back takes longer. */
 const UNAVAILABLE_ATTEMPTS = 2;
 
+/** The longest wait for one answer: the server's own limits are 5 and 10 s. */
+const LONGEST_ATTEMPT_MS = 10_000;
+/** The same for a definition, which all nodes take part in. */
+const DEFINITION_MS = 30_000;
+
 /** Sends statements to one keyspace: deadlines, the one retry layer, events. */
 export class Requests {
   readonly engine: RequestSettings["engine"];
@@ -90,25 +95,38 @@ export class Requests {
     page: { readonly fetchSize?: number; readonly pageState?: string } = {},
   ): Promise<Result> {
     const options = { prepare: true, consistency: level, isIdempotent: true, ...page };
-    return this.#retried(deadline, (attempt) => this.#execute(statement, params, options, attempt, deadline));
+    return this.#retried(deadline, attemptMs(deadline), (attempt, part) =>
+      this.#execute(statement, params, options, attempt, part),
+    );
   }
 
   /** A statement that is not prepared: definitions, and facts of the server. */
   async run(query: string, operation: string, params: readonly unknown[], deadline: Deadline): Promise<Result> {
     const options = { prepare: params.length > 0, consistency: levelCodes[this.levels.read], isIdempotent: true };
-    return this.#retried(deadline, (attempt) =>
-      this.#execute({ query, operation, table: "" }, params, options, attempt, deadline),
+    return this.#retried(deadline, Math.max(DEFINITION_MS, attemptMs(deadline)), (attempt, part) =>
+      this.#execute({ query, operation, table: "" }, params, options, attempt, part),
     );
   }
 
-  async #retried(deadline: Deadline, send: (attempt: number) => Promise<Result>): Promise<Result> {
+  async #retried(
+    deadline: Deadline,
+    partMs: number,
+    send: (attempt: number, part: Deadline) => Promise<Result>,
+  ): Promise<Result> {
     try {
-      return await retry(send, (thrown, attempt) => verdictOf(failureOf(thrown), attempt), deadline, {
-        budget: this.budget,
-        clock: this.clock,
-      });
+      return await retry(
+        async (attempt) => {
+          using part = deadline.part(partMs);
+          return await send(attempt, part);
+        },
+        verdictOfPart,
+        deadline,
+        { budget: this.budget, clock: this.clock },
+      );
     } catch (thrown) {
-      throw failureOf(thrown).error;
+      const { error } = failureOf(thrown);
+      // The caller's time, not a part's.
+      throw error.code === "DEADLINE_EXCEEDED" ? deadline.error(error) : error;
     }
   }
 
@@ -143,7 +161,7 @@ export class Requests {
       serialConsistency: levelCodes[this.levels.serial],
       isIdempotent: false,
     };
-    using part = deadline.part(Math.max(50, deadline.totalMs * 0.4));
+    using part = deadline.part(attemptMs(deadline));
     try {
       return { kind: "reply", result: await this.#execute(statement, params, options, 1, part), mayHaveRun: false };
     } catch (thrown) {
@@ -167,12 +185,10 @@ export class Requests {
 
   async #written(deadline: Deadline, send: (attempt: number, part: Deadline) => Promise<Result>): Promise<WriteReply> {
     let mayHaveRun = false;
-    // An attempt that hears nothing is given up while there is time for another one.
-    const attemptMs = Math.max(50, deadline.totalMs * 0.4);
     try {
       const result = await retry(
         async (attempt) => {
-          using part = deadline.part(attemptMs);
+          using part = deadline.part(attemptMs(deadline));
           try {
             return await send(attempt, part);
           } catch (thrown) {
@@ -182,12 +198,7 @@ export class Requests {
             throw thrown;
           }
         },
-        (thrown, attempt) => {
-          const failure = failureOf(thrown);
-          // A part of the deadline passed, not all of it.
-          if (failure.error.code === "DEADLINE_EXCEEDED") return { retry: true };
-          return verdictOf(failure, attempt);
-        },
+        verdictOfPart,
         deadline,
         { budget: this.budget, clock: this.clock },
       );
@@ -239,6 +250,17 @@ export class Requests {
       }
     });
   }
+}
+
+/** An attempt that hears nothing is given up while there is time for another one: the node may be gone. */
+function attemptMs(deadline: Deadline): number {
+  return Math.max(50, Math.min(LONGEST_ATTEMPT_MS, deadline.totalMs * 0.4));
+}
+
+function verdictOfPart(thrown: unknown, attempt: number): RetryVerdict {
+  const failure = failureOf(thrown);
+  // A part of the deadline passed, not all of it.
+  return failure.error.code === "DEADLINE_EXCEEDED" ? { retry: true } : verdictOf(failure, attempt);
 }
 
 /** What was never sent cost the server nothing; what it refused for load must not come back in numbers. */
