@@ -1,5 +1,6 @@
 /** `apply` on Cassandra: what it creates, what it leaves, and how a pattern that is added later is filled. */
 
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { type CassandraClient, cassandra, scylladb } from "../../src/adapters/cassandra/index.js";
@@ -79,6 +80,33 @@ test("asks ScyllaDB for a keyspace without tablets, and makes it all the same wh
   const made = queries.filter((query) => query.startsWith("CREATE KEYSPACE"));
   expect(made[0]).toContain("AND tablets = {'enabled': false}");
   expect(made.at(-1)).not.toContain("tablets");
+});
+
+test("cuts batches at each engine's own limit", async () => {
+  const note = entity("note", { schema: z.object({ id: z.int(), tag: z.string(), text: z.string() }), key: ["id"] });
+  const notes = defineModel({
+    entities: { note },
+    patterns: { notesOfTag: list(note, { by: ["tag"], order: { id: "asc" } }) },
+  });
+  const batches = async (make: typeof cassandra | typeof scylladb): Promise<number> => {
+    const adapter = make(server.client, { keyspace: server.keyspace(), replication: 1 });
+    await adapter.bind(describeModel(notes)).apply({});
+    let sent = 0;
+    const count = (event: unknown): void => {
+      if ((event as { "db.operation.name": string })["db.operation.name"] === "BATCH") sent++;
+    };
+    const shop = connect(notes, adapter as ReturnType<typeof cassandra>);
+    subscribe("tracing:keyfold:request:start", count);
+    try {
+      // A server that refuses it all the same, as this one does, gets it one by one.
+      expect((await shop.note.insert({ id: 1, tag: "t", text: "x".repeat(100_000) })).applied).toBe(true);
+    } finally {
+      unsubscribe("tracing:keyfold:request:start", count);
+    }
+    return sent;
+  };
+  expect(await batches(cassandra)).toBe(0);
+  expect(await batches(scylladb)).toBe(1);
 });
 
 const grown = defineModel({
