@@ -13,18 +13,25 @@ import { wholeNumber } from "./values.js";
  * The list of a `top`'s buckets. Each has a row that says whether its contributions are folded into sums, and who may add
  * to it until when: a writer takes a lease on a bucket before it writes there, once in minutes and not for each record,
  * and a bucket with a lease is not folded. A lease gives the bucket a new epoch: a fold that meets another epoch at its
- * end than at its beginning is void, and sums of another epoch are not read. All writes of that row are lightweight
+ * end than at its beginning is void, and sums of another epoch, or of another fold of this one, are not read. All writes of that row are lightweight
  * transactions, so that they have one order.
  */
 export interface ListedBucket {
   readonly bucket: string;
   readonly epoch: string;
-  /** The epoch whose sums stand for the contributions; undefined: none do. */
+  /** The epoch and the fold whose sums stand for the contributions; undefined: none do. */
   readonly folded: string | undefined;
   readonly parts: number;
   readonly leases: Readonly<Record<string, unknown>>;
-  /** Sums by part, with the epoch that they are of. */
+  /** Sums by part, with the epoch and the fold that they are of. */
   readonly sums: readonly { readonly epoch: string; readonly text: string }[];
+}
+
+/** The sums that stand for a bucket's contributions; undefined: none do, or not all of them can be seen. */
+export function sumsOf({ folded, epoch, parts, sums }: ListedBucket): readonly string[] | undefined {
+  if (folded?.startsWith(`${epoch}/`) !== true) return undefined;
+  const own = sums.filter((part) => part.epoch === folded);
+  return own.length === parts ? own.map(({ text }) => text) : undefined;
 }
 
 /** Row of a bucket's state; its sums follow it. */
@@ -194,8 +201,10 @@ export class Buckets {
     deadline: Deadline,
   ): Promise<boolean> {
     const key = [place, spanOf(bucket), bucket];
-    for (const [part, text] of parts.entries()) await this.#write(this.#put, [...key, part, epoch, text], deadline);
-    const folded = await this.#transact(this.#fold, [epoch, parts.length, ...key, epoch], deadline);
+    // Two folds at once may cut their parts differently: parts of both are no sums.
+    const fold = `${epoch}/${randomBytes(6).toString("base64url")}`;
+    for (const [part, text] of parts.entries()) await this.#write(this.#put, [...key, part, fold, text], deadline);
+    const folded = await this.#transact(this.#fold, [fold, parts.length, ...key, epoch], deadline);
     // Parts of an earlier, longer fold.
     for (let part = parts.length; part < sums.length; part++) await this.#write(this.#drop, [...key, part], deadline);
     return folded;

@@ -12,7 +12,7 @@ import type {
   RecordData,
 } from "../port/adapter.js";
 import { Adder, type Totals, topPage } from "../port/totals.js";
-import { type Buckets, isLeased, type ListedBucket } from "./buckets.js";
+import { type Buckets, isLeased, type ListedBucket, sumsOf } from "./buckets.js";
 import { levelCodes, readLevel } from "./levels.js";
 import { inParallel } from "./read-records.js";
 import type { Requests } from "./requests.js";
@@ -68,11 +68,10 @@ export class TopStore implements PatternStore {
   }
 
   /** The sums of a folded bucket; false: it is not folded, or not all of them can be seen. */
-  #addFolded({ folded, epoch, parts, sums }: ListedBucket, to: Totals): boolean {
-    if (folded === undefined || folded !== epoch) return false;
-    const own = sums.filter((part) => part.epoch === folded);
-    if (own.length !== parts) return false;
-    for (const { text } of own) this.#adder.addFolded(text, to);
+  #addFolded(bucket: ListedBucket, to: Totals): boolean {
+    const sums = sumsOf(bucket);
+    if (sums === undefined) return false;
+    for (const text of sums) this.#adder.addFolded(text, to);
     return true;
   }
 
@@ -139,7 +138,7 @@ export class TopStore implements PatternStore {
     const { table } = this.#plan;
     const state = await this.#buckets.current(table, bucket, deadline);
     if (state === undefined) return { state: "open" };
-    if (state.folded !== undefined && state.folded === state.epoch) return { state: "same" };
+    if (sumsOf(state) !== undefined) return { state: "same" };
     const now = this.#requests.clock.now();
     if (end > now || isLeased(state, now)) return { state: "open" };
     const totals: Totals = new Map();

@@ -49,11 +49,12 @@ export class Adder {
     }
   }
 
-  /** Totals as JSON, in parts of at most so many characters; one part at least. */
+  /** Totals as JSON, in parts of at most so many characters; one part at least. In whichever order they were added, the parts are the same. */
   foldedParts(totals: Totals, most: number): string[] {
     const parts: string[] = [];
     let part = "";
-    for (const { group, sum, count } of totals.values()) {
+    const ordered = [...totals].sort(([a], [b]) => (a < b ? -1 : 1));
+    for (const [, { group, sum, count }] of ordered) {
       const text = JSON.stringify([toJson(group), String(sum), count]);
       if (part.length + text.length > most) {
         parts.push(`[${part}]`);
