@@ -13,10 +13,11 @@ const account = entity("account", {
   key: ["id"],
   unique: [["email"]],
 });
-const model = defineModel({
-  entities: { account },
-  patterns: { accountById: get(account), accountsOfTeam: list(account, { by: ["team"], order: { hits: "desc" } }) },
-});
+const patterns = {
+  accountById: get(account),
+  accountsOfTeam: list(account, { by: ["team"], order: { hits: "desc" } }),
+};
+const model = defineModel({ entities: { account }, patterns });
 
 const server = new CassandraServer();
 let keyspace: string;
@@ -183,4 +184,22 @@ test("a write whose answer was lost holds its value, and frees the one before", 
   const { rows } = await server.client.execute(`SELECT email, kf_held FROM ${keyspace}.account_unique_email`);
   const found = rows.filter((row) => String(row["email"]).startsWith("g"));
   expect(found.map((row) => [row["email"], row["kf_held"]])).toEqual([["g2@x", true]]);
+});
+
+test("apply finishes a delete whose writer died, where it fills another table", async () => {
+  const [one] = await start();
+  const record = make({ team: "dead" });
+  await one.shop.account.insert(record);
+  const stop = one.stopAt(/^BATCH$/);
+  const gone = outcome(one.shop.account.delete({ id: record.id }));
+  await stop.reached;
+  expect((await one.shop.accountsOfTeam({ team: "dead" })).items).toHaveLength(1);
+  const more = defineModel({
+    entities: { account },
+    patterns: { ...patterns, accountsByHits: list(account, { by: ["hits"], order: { team: "asc" } }) },
+  });
+  expect((await apply(more, cassandra(server.client, { keyspace }))).ready).toBe(true);
+  expect((await one.shop.accountsOfTeam({ team: "dead" })).items).toEqual([]);
+  stop.goOn();
+  expect(await gone).toBe("done");
 });

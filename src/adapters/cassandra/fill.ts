@@ -110,8 +110,10 @@ async function fillRow(row: Row, names: ReadonlySet<string>, entity: StoredEntit
   if (stored === undefined) return;
   const { record, version } = stored;
   await runWrite({}, deadline, async (write) => {
-    if (stored.dirty && record !== undefined) {
-      const left = await finish(record, stored, entity, write);
+    // Of a record that is gone, what it must take away names its key; where nothing must go, nothing is left.
+    const key = record ?? stored.gone;
+    if (stored.dirty && key !== undefined) {
+      const left = await finish(key, stored, entity, write);
       if (left !== undefined) throw left;
     }
     if (record === undefined) return;
