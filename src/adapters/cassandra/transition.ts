@@ -71,7 +71,7 @@ export async function transition(
   }
   const outcome: WriteOutcome = { kind: "applied", version };
   if (codec.beside.length + codec.uniques.length === 0) return { kind: "applied", outcome };
-  const left = await writeBeside(key, record, after, gone, stored?.record === undefined, version, entity, write);
+  const left = await writeBeside(key, record, after, gone, stored === undefined, version, entity, write);
   if (left !== undefined) {
     return {
       kind: "outcome",

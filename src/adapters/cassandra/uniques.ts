@@ -4,6 +4,7 @@ import type { KeyfoldError } from "../../internal/errors.js";
 import { deleteText, identifierList, insertText, updateText } from "../../plan/cassandra/statements.js";
 import type { RecordData } from "../port/adapter.js";
 import type { WriteOutcome } from "../port/outcome.js";
+import { isOver } from "./codec.js";
 import type { Row } from "./driver.js";
 import { levelCodes } from "./levels.js";
 import type { Statement } from "./requests.js";
@@ -86,6 +87,8 @@ export async function claimUniques(
 ): Promise<Claims> {
   const old = valuesOf(stored, entity);
   const next = valuesOf(record, entity);
+  // What is over when it is written takes no value, but may not have one of another record either.
+  const over = record !== undefined && isOver(record, entity.codec.expires, entity.requests.clock.now());
   const had = new Set(mayEnd(stored, entity, write) ? [] : old.map(nameOf));
   const has = new Set(next.map(nameOf));
   const owner = entity.codec.identity(key);
@@ -94,10 +97,14 @@ export async function claimUniques(
   try {
     for (const value of next) {
       if (had.has(nameOf(value))) continue;
-      const claim = await claimOne(value, owner, token, entity, write, write.attempts);
-      if (claim !== "unique") {
-        claimed.push(claim);
-        continue;
+      if (over) {
+        if (!(await isOthers(await rowOf(value, entity, write), owner, value, entity, write.attempts))) continue;
+      } else {
+        const claim = await claimOne(value, owner, token, entity, write, write.attempts);
+        if (claim !== "unique") {
+          claimed.push(claim);
+          continue;
+        }
       }
       await releaseClaims(claimed, entity, write);
       const fields = entity.codec.entity.uniques.find((one) => one.table === value.table.plan.name)?.fields ?? [];
@@ -105,7 +112,7 @@ export async function claimUniques(
     }
     const freed: Freed[] = [];
     for (const value of old) {
-      if (!has.has(nameOf(value))) freed.push({ value, token: await tokenOf(value, entity, write) });
+      if (!has.has(nameOf(value))) freed.push({ value, token: (await rowOf(value, entity, write))["kf_claim"] });
     }
     const keep = async (by: Write): Promise<boolean> => {
       for (const claim of claimed) {
@@ -127,7 +134,7 @@ function statementsOf({ plan, keyColumns }: CompiledTable, { requests }: StoredE
   const update = (columns: readonly string[], condition: string): Statement =>
     statement("UPDATE", updateText(plan.name, columns, keyColumns, qualify, { conditions: [condition] }));
   return {
-    read: statement("SELECT", `SELECT kf_claim FROM ${qualify(plan.name)} WHERE ${where}`),
+    read: statement("SELECT", `SELECT kf_owner, kf_claim, kf_held, kf_at FROM ${qualify(plan.name)} WHERE ${where}`),
     claim: statement(
       "INSERT",
       `${insertText(plan.name, [...keyColumns, "kf_owner", "kf_claim", "kf_held", "kf_at"], qualify)} IF NOT EXISTS`,
@@ -166,7 +173,7 @@ async function claimOne(
     const row = await send(statements.claim, () => [...value.key, ...mine, now()]);
     if (row["[applied]"] === true || row["kf_claim"] === token) return { value, token, previous };
     const own = row["kf_owner"] === owner;
-    if (!own && !(await isStale(row, value, entity, deadline))) return "unique";
+    if (await isOthers(row, owner, value, entity, deadline)) return "unique";
     // Its own row is left from a time when the record had the value, or another write of the record is under way.
     previous = own ? { token: row["kf_claim"], held: row["kf_held"] } : undefined;
     const taken = await send(statements.take, () => [...mine, now(), ...value.key, row["kf_claim"]]);
@@ -210,11 +217,23 @@ async function holdOne(claim: Claim, owner: string, write: Write, entity: Stored
   }
 }
 
-async function tokenOf({ table, key }: Value, entity: StoredEntity, write: Write): Promise<unknown> {
+async function rowOf({ table, key }: Value, entity: StoredEntity, write: Write): Promise<Row> {
   const { requests } = entity;
   const level = levelCodes[requests.levels.serial];
   const { rows } = await requests.read(statementsOf(table, entity).read, key, level, write.attempts);
-  return rows?.[0]?.["kf_claim"] ?? undefined;
+  return rows?.[0] ?? {};
+}
+
+/** Whether another record has a value, or is about to. */
+async function isOthers(
+  row: Row,
+  owner: string,
+  value: Value,
+  entity: StoredEntity,
+  deadline: Deadline,
+): Promise<boolean> {
+  const by = row["kf_owner"] ?? undefined;
+  return by !== undefined && by !== owner && !(await isStale(row, value, entity, deadline));
 }
 
 /** Gives back what an attempt claimed; what was its record's before is so again. */
@@ -233,7 +252,7 @@ export async function releaseClaims(claims: readonly Claim[], entity: StoredEnti
 /** Frees values that a record has no more, unless somebody claimed them since. */
 export async function releaseFreed(freed: readonly Freed[], entity: StoredEntity, write: Write): Promise<void> {
   for (const { value, token } of freed) {
-    if (token === undefined) continue;
+    if (token === undefined || token === null) continue;
     await entity.requests.transact(statementsOf(value.table, entity).free, [...value.key, token], write.whole);
   }
 }

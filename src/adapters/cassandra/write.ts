@@ -106,10 +106,17 @@ export function sizeOf(values: readonly unknown[]): number {
 /** The longest TTL that the server takes: twenty years. */
 const MOST_SECONDS = 630_720_000;
 
-/** Seconds until a record is over, at least one; 0: none, and reads alone tell that it is over. */
+/** Cassandra up to 5 counts a TTL's end in signed 32-bit seconds: it refuses what ends in 2038. */
+const LAST_END_MS = 2_147_483_600_000;
+
+/**
+ * Seconds until a record is over, and one more, as a node counts from the second that has begun; 0: none, and reads alone
+ * tell that it is over.
+ */
 export function ttlOf(record: RecordData, { expires }: Codec, now: number): number {
   const until = expires === undefined ? undefined : record[expires];
   if (!(until instanceof Date)) return 0;
-  const seconds = Math.max(1, Math.ceil((until.getTime() - now) / 1_000));
+  if (until.getTime() >= LAST_END_MS) return 0;
+  const seconds = Math.max(1, Math.ceil((until.getTime() - now) / 1_000) + 1);
   return seconds > MOST_SECONDS ? 0 : seconds;
 }
