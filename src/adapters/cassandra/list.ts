@@ -19,6 +19,8 @@ type Rec = Record<string, unknown>;
 /** Buckets that are looked up at once, and that are read at once. */
 const NAMES = 64;
 const MOST_AT_ONCE = 16;
+/** Reads of one page beyond the first, where rows of records that are over lie: then it is short, and has a cursor. */
+const MOST_ROUNDS = 8;
 
 /** A list: of one partition; of shards that are merged; of buckets, one after the other as far as rows are missing. */
 export class ListStore implements PatternStore {
@@ -64,11 +66,36 @@ export class ListStore implements PatternStore {
   }
 
   async page(params: RecordData, call: PageCall): Promise<PageData> {
-    const { limit } = call;
     // Nothing lies where no server takes a row: it refuses the question, too.
-    const { params: values } = this.#first({ params, after: undefined, bucket: undefined, shard: 0 }, limit);
+    const { params: values } = this.#first({ params, after: undefined, bucket: undefined, shard: 0 }, call.limit);
     if (this.#fault(values.slice(0, this.#keyed)) !== undefined) return { rows: [], next: undefined };
     using deadline = this.#entity.requests.deadline(call);
+    const rows: Rec[] = [];
+    let { after, limit } = call;
+    for (let round = 0; ; round++) {
+      const part = await this.#part(params, { ...call, after, limit }, deadline);
+      const missing = call.limit - rows.length;
+      rows.push(...part.rows.slice(0, missing));
+      const last = rows.at(-1);
+      if (part.rows.length > missing && last !== undefined) {
+        return { rows, next: this.#position.map((read) => read(last)) };
+      }
+      if (rows.length === call.limit || part.next === undefined || round === MOST_ROUNDS) {
+        return { rows, next: part.next };
+      }
+      // Rows of records that are over took the place of others: more of them may follow.
+      after = part.next;
+      limit = Math.max(call.limit - rows.length, Math.min(1_000, 25 * 2 ** round));
+    }
+  }
+
+  /** One read: the records among as many rows, and where the rows go on. */
+  async #part(
+    params: RecordData,
+    call: PageCall,
+    deadline: Deadline,
+  ): Promise<PageData & { readonly rows: readonly Rec[] }> {
+    const { limit } = call;
     const level = readLevel(call.consistency, this.#entity.requests.levels);
     const found =
       this.#buckets === undefined
