@@ -45,3 +45,15 @@ export const defaultRows = 100;
 export function requestsPerSecond(model: ModelData, pattern: string): number | undefined {
   return model.workload.patterns[pattern]?.readsPerSecond;
 }
+
+/** Share of an entity's records and writes that the most frequent group of a question has; undefined: not known. */
+export function groupShare(model: ModelData, entity: EntityData, fields: readonly string[]): number | undefined {
+  if (fields.length === 0) return 1;
+  const workload = model.workload.entities[entity.name];
+  const even = fields.reduce<number | undefined>((share, field) => {
+    const distinct = distinctValues(entity, workload, field);
+    return share === undefined || distinct === undefined ? undefined : share / distinct;
+  }, 1);
+  const stated = workload?.hottestKeyShare;
+  return stated === undefined ? even : Math.max(stated, even ?? 0);
+}

@@ -1,7 +1,7 @@
 import type { BucketUnit } from "../../model/bucket.js";
 import type { By, EntityData, ModelData } from "../../model/description.js";
 import { formatBytes, formatNumber } from "../format.js";
-import { distinctValues } from "../workload.js";
+import { groupShare } from "../workload.js";
 import type { EngineLimits } from "./limits.js";
 
 /** How a group is cut into partitions that stay within the engine's limits, and how that was found. */
@@ -17,18 +17,6 @@ export interface Cut {
 const seconds: { readonly [U in BucketUnit]: number } = { hour: 3_600, day: 86_400, month: 31 * 86_400 };
 /** Shards beyond which one question is too many requests. */
 export const mostShards = 64;
-
-/** Share of an entity's records and writes that the most frequent group of a question has; undefined: not known. */
-export function groupShare(model: ModelData, entity: EntityData, fields: readonly string[]): number | undefined {
-  if (fields.length === 0) return 1;
-  const workload = model.workload.entities[entity.name];
-  const even = fields.reduce<number | undefined>((share, field) => {
-    const distinct = distinctValues(entity, workload, field);
-    return share === undefined || distinct === undefined ? undefined : share / distinct;
-  }, 1);
-  const stated = workload?.hottestKeyShare;
-  return stated === undefined ? even : Math.max(stated, even ?? 0);
-}
 
 /**
  * The coarsest cut whose largest partition stays within the limits: whole groups, then months, days and hours of the

@@ -1,5 +1,5 @@
 import type { By, EntityData, ModelData, PatternData } from "../../model/description.js";
-import { distinctValues } from "../workload.js";
+import { groupShare } from "../workload.js";
 import { recordBytes } from "./sizes.js";
 
 /** Units per second that one partition key takes (manual: "Best practices for designing partition keys"). */
@@ -21,16 +21,12 @@ export function readUnits(bytes: number): number {
 
 /** Share of an entity's records and writes that fall into the most frequent group of a question; undefined: not known. */
 export function hottestShare(model: ModelData, entity: EntityData, by: readonly By[]): number | undefined {
-  const workload = model.workload.entities[entity.name];
-  const fields = by.flatMap((part) => (part.kind === "field" ? [part.field] : []));
   // Only a bucket: all writes of now fall into the present one.
-  if (fields.length === 0) return 1;
-  const even = fields.reduce<number | undefined>((share, field) => {
-    const distinct = distinctValues(entity, workload, field);
-    return share === undefined || distinct === undefined ? undefined : share / distinct;
-  }, 1);
-  const stated = workload?.hottestKeyShare;
-  return stated === undefined ? even : Math.max(stated, even ?? 0);
+  return groupShare(
+    model,
+    entity,
+    by.flatMap((part) => (part.kind === "field" ? [part.field] : [])),
+  );
 }
 
 /** How many write shards a place needs, so that its hottest partition stays within what one takes. */
