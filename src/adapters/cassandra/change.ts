@@ -1,9 +1,10 @@
 import type { KeyfoldError } from "../../internal/errors.js";
 import type { RecordData } from "../port/adapter.js";
 import { failed, MAX_RACES, raced, unknown, type WriteOutcome } from "../port/outcome.js";
+import type { Write } from "../port/write.js";
 import type { StoredRow } from "./codec.js";
 import { finish, type Sent, settleSent, transition } from "./transition.js";
-import { REMEMBERED, readHome, type StoredEntity, versionOfWrite, type Write } from "./write.js";
+import { REMEMBERED, readHome, type StoredEntity, versionOfWrite } from "./write.js";
 
 /** What a write makes of the stored record: an outcome at once, or the record as it shall be; undefined: none. */
 export type Decision =

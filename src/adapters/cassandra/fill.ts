@@ -2,6 +2,7 @@ import type { Deadline } from "../../internal/deadline.js";
 import { KeyfoldError } from "../../internal/errors.js";
 import { identifierList } from "../../plan/cassandra/statements.js";
 import type { ApplyCall, RecordData } from "../port/adapter.js";
+import { runWrite } from "../port/write.js";
 import { bucketsOf, putRows, writeTogether } from "./beside.js";
 import type { Contents, ContentsState, Filled } from "./contents.js";
 import type { Row } from "./driver.js";
@@ -10,7 +11,7 @@ import { inParallel } from "./read-records.js";
 import type { Statement } from "./requests.js";
 import { finish } from "./transition.js";
 import { claimUniques } from "./uniques.js";
-import { runWrite, type StoredEntity, ttlOf } from "./write.js";
+import { type StoredEntity, ttlOf } from "./write.js";
 
 /** Pieces of the ring that are walked at once. */
 const RANGES = 8;

@@ -4,9 +4,10 @@ import { VERSION } from "../../plan/cassandra/names.js";
 import type { ConditionalCall, RecordData, WriteCall } from "../port/adapter.js";
 import { compileConditions } from "../port/conditions.js";
 import { failed, notApplied, unknown, type WriteOutcome } from "../port/outcome.js";
+import { runWrite, type Write } from "../port/write.js";
 import { type Bound, bucketsOf, putRows, removeRows, writeTogether } from "./beside.js";
 import type { StoredRow } from "./codec.js";
-import { checkSize, readHome, runWrite, type StoredEntity, ttlOf, type Write } from "./write.js";
+import { checkSize, readHome, type StoredEntity, ttlOf } from "./write.js";
 
 /**
  * Records that are only ever inserted: home, copies and contributions in one logged batch with one timestamp, or one

@@ -6,11 +6,12 @@ import { compileConditions } from "../port/conditions.js";
 import { addTo } from "../port/increments.js";
 import { failed, notApplied, type WriteOutcome } from "../port/outcome.js";
 import { sameRecord } from "../port/same-record.js";
+import { runWrite } from "../port/write.js";
 import { changeRecord, type Decision } from "./change.js";
 import type { StoredRow } from "./codec.js";
 import { deletePlain, insertPlain } from "./insert-plain.js";
 import { isNoKey } from "./read-records.js";
-import { runWrite, type StoredEntity } from "./write.js";
+import type { StoredEntity } from "./write.js";
 
 /** Inserts one record; where its key is taken, what is stored there decides. */
 export async function insertOne(

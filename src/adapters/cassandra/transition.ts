@@ -2,13 +2,14 @@ import type { KeyfoldError } from "../../internal/errors.js";
 import { DEAD, GONE, WRITES } from "../../plan/cassandra/names.js";
 import type { RecordData } from "../port/adapter.js";
 import { notApplied, unknown, type WriteOutcome } from "../port/outcome.js";
+import type { Write } from "../port/write.js";
 import { bucketsOf, putRows, removeRows, writeTogether } from "./beside.js";
 import type { StoredRow } from "./codec.js";
 import { BURIED_SECONDS, booksOf, homeColumns } from "./home.js";
 import type { WriteReply } from "./requests.js";
 import type { DerivedRow } from "./tables.js";
 import { claimUniques, releaseClaims, releaseFreed, type Taken } from "./uniques.js";
-import { checkSize, remember, type StoredEntity, ttlOf, type Write } from "./write.js";
+import { checkSize, remember, type StoredEntity, ttlOf } from "./write.js";
 
 /** A transition that was sent, and of which it may not be known whether it was done. */
 export interface Sent {

@@ -4,12 +4,13 @@ import type { KeyfoldError } from "../../internal/errors.js";
 import { deleteText, identifierList, insertText, updateText } from "../../plan/cassandra/statements.js";
 import type { RecordData } from "../port/adapter.js";
 import type { WriteOutcome } from "../port/outcome.js";
+import type { Write } from "../port/write.js";
 import { isOver } from "./codec.js";
 import type { Row } from "./driver.js";
 import { levelCodes } from "./levels.js";
 import type { Statement } from "./requests.js";
 import type { CompiledTable } from "./tables.js";
-import { readHome, type StoredEntity, type Write } from "./write.js";
+import { readHome, type StoredEntity } from "./write.js";
 
 /**
  * Unique values: a row for each, taken by a lightweight transaction before the record is written (a claim), and held

@@ -1,7 +1,6 @@
-import { randomBytes } from "node:crypto";
 import type { Deadline } from "../../internal/deadline.js";
 import { KeyfoldError } from "../../internal/errors.js";
-import type { ConditionalCall, RecordData, WriteCall } from "../port/adapter.js";
+import type { RecordData } from "../port/adapter.js";
 import type { BucketLeases } from "../port/bucket-leases.js";
 import type { Codec, StoredRow } from "./codec.js";
 import type { HomeStatements } from "./home.js";
@@ -22,30 +21,8 @@ export interface StoredEntity {
   readonly known: KnownBuckets;
 }
 
-/** One write in progress. */
-export interface Write {
-  readonly call: ConditionalCall;
-  /** Until here attempts are made. */
-  readonly attempts: Deadline;
-  /** Until here the outcome is settled. */
-  readonly whole: Deadline;
-  /** The record remembers it: that is how a write whose answer was lost is found again. */
-  readonly id: string;
-}
-
-/** Part of a write's time that is kept to settle its outcome by a read. */
-const SETTLE_SHARE = 0.15;
-const SETTLE_MAX_MS = 2_000;
 /** Writes that a record remembers. */
 export const REMEMBERED = 8;
-
-/** Begins a write: its id and its time. */
-export async function runWrite<T>(call: WriteCall, whole: Deadline, work: (write: Write) => Promise<T>): Promise<T> {
-  const remaining = whole.remainingMs();
-  using attempts = whole.part(remaining - Math.min(SETTLE_MAX_MS, remaining * SETTLE_SHARE));
-  const id = call.writeId ?? randomBytes(9).toString("base64url");
-  return await work({ call, attempts, whole, id });
-}
 
 /** What is stored under a key: as a quorum has it, or settled by a SERIAL read, which decides what is under way. */
 export async function readHome(

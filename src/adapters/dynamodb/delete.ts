@@ -3,6 +3,7 @@ import type { KeyfoldError } from "../../internal/errors.js";
 import type { Doc } from "../../patterns/dynamodb/driver.js";
 import type { ConditionalCall, RecordData } from "../port/adapter.js";
 import { failed, MAX_RACES, notApplied, raced, unknown, type WriteOutcome } from "../port/outcome.js";
+import { runWrite } from "../port/write.js";
 import type { StoredItem } from "./codec.js";
 import { living } from "./expiry.js";
 import { Placeholders } from "./expressions.js";
@@ -10,7 +11,7 @@ import { demands } from "./modify.js";
 import type { WriteReply } from "./requests.js";
 import { sameVersion } from "./seen-change.js";
 import { besides, deleteBeside, transact } from "./transaction.js";
-import { readHome, runWrite, type StoredEntity } from "./write.js";
+import { readHome, type StoredEntity } from "./write.js";
 
 /** Deletes one record, and all that was made of it. */
 export async function deleteOne(

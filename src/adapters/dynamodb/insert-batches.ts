@@ -6,10 +6,11 @@ import { failureOf, unknownOperation } from "../../patterns/dynamodb/errors.js";
 import { itemSize } from "../../patterns/dynamodb/item-size.js";
 import type { RecordData } from "../port/adapter.js";
 import { failed, unknown, type WriteOutcome } from "../port/outcome.js";
+import type { Write } from "../port/write.js";
 import { living } from "./expiry.js";
 import { compareStored, homeItem, insertOne } from "./insert.js";
 import { keyOfItem, readItems, storedForm } from "./read-records.js";
-import type { StoredEntity, Write } from "./write.js";
+import type { StoredEntity } from "./write.js";
 
 /** Statements of one BatchExecuteStatement, and bytes of a statement's text. */
 const STATEMENTS_PER_BATCH = 25;

@@ -4,13 +4,14 @@ import type { Doc } from "../../patterns/dynamodb/driver.js";
 import { cancellationOf, failureOf } from "../../patterns/dynamodb/errors.js";
 import type { RecordData, WriteCall } from "../port/adapter.js";
 import { failed, type WriteOutcome } from "../port/outcome.js";
+import { runWrite, type Write } from "../port/write.js";
 import type { Derived } from "./codec.js";
 import { living } from "./expiry.js";
 import { compareStored, homeItem, insertOne } from "./insert.js";
 import { insertInBatches } from "./insert-batches.js";
 import { readItems } from "./read-records.js";
 import { besides, putBeside, TRANSACTION_ITEMS, transact } from "./transaction.js";
-import { ABSENT, runWrite, type StoredEntity, type Write } from "./write.js";
+import { ABSENT, type StoredEntity } from "./write.js";
 
 /** Transactions of one call under way at once. */
 const TRANSACTIONS_IN_FLIGHT = 8;

@@ -6,12 +6,13 @@ import { ENTITY } from "../../plan/dynamodb/names.js";
 import type { RecordData, WriteCall } from "../port/adapter.js";
 import { failed, MAX_RACES, raced, unknown, type WriteOutcome } from "../port/outcome.js";
 import { sameRecord } from "../port/same-record.js";
+import { runWrite, type Write } from "../port/write.js";
 import type { StoredItem } from "./codec.js";
 import { living } from "./expiry.js";
 import { Placeholders } from "./expressions.js";
 import { sameVersion } from "./seen-change.js";
 import { besides, blockers, putBeside, transact } from "./transaction.js";
-import { bookkeeping, readHome, runWrite, type StoredEntity, settle, versionOfWrite, type Write } from "./write.js";
+import { bookkeeping, readHome, type StoredEntity, settle, versionOfWrite } from "./write.js";
 
 /** The home item of a new record. */
 export function homeItem(record: RecordData, version: number, id: string, { codec }: StoredEntity): Item {

@@ -10,6 +10,7 @@ import type { Changes, ConditionalCall, RecordData } from "../port/adapter.js";
 import { scaledInteger, scaledText } from "../port/conditions.js";
 import { MOST_DECIMAL } from "../port/increments.js";
 import { failed, MAX_RACES, notApplied, raced, unknown, type WriteOutcome } from "../port/outcome.js";
+import { runWrite, type Write } from "../port/write.js";
 import type { StoredItem } from "./codec.js";
 import { living, notExpired } from "./expiry.js";
 import { conditionExpressions, Placeholders } from "./expressions.js";
@@ -26,7 +27,7 @@ import {
   updateChange,
 } from "./seen-change.js";
 import { besides, blockers, deleteBeside, putBeside, transact } from "./transaction.js";
-import { mayBeForgotten, readHome, runWrite, type StoredEntity, settle, versionOfWrite, type Write } from "./write.js";
+import { mayBeForgotten, readHome, type StoredEntity, settle, versionOfWrite } from "./write.js";
 
 /** Stores a record, whatever is there. */
 export async function putOne(

@@ -8,6 +8,7 @@ import type { RecordData, TransactOutcome, TransactWrite, WriteCall } from "../p
 import { compileConditions } from "../port/conditions.js";
 import { MAX_RACES, type NotApplied, unknown } from "../port/outcome.js";
 import { sameRecord } from "../port/same-record.js";
+import { runWrite, type Write } from "../port/write.js";
 import { type Derived, keyAttributes, OWNER, type StoredItem } from "./codec.js";
 import { living } from "./expiry.js";
 import { Placeholders } from "./expressions.js";
@@ -16,7 +17,7 @@ import { keyOfItem, storedForm, unread } from "./read-records.js";
 import type { Requests } from "./requests.js";
 import { putChange, sameVersion, seenUpdate, updateChange } from "./seen-change.js";
 import { besides, deleteBeside, putBeside, sendTransaction, TRANSACTION_ITEMS } from "./transaction.js";
-import { runWrite, type StoredEntity, versionOfWrite, type Write } from "./write.js";
+import { type StoredEntity, versionOfWrite } from "./write.js";
 
 /** One write, with what belongs to it. */
 interface Part {

@@ -1,10 +1,10 @@
-import { randomBytes } from "node:crypto";
 import type { Deadline } from "../../internal/deadline.js";
 import type { Item } from "../../patterns/dynamodb/driver.js";
 import { PARTITION, VERSION, WRITES } from "../../plan/dynamodb/names.js";
-import type { ConditionalCall, RecordData, WriteCall } from "../port/adapter.js";
+import type { RecordData } from "../port/adapter.js";
 import type { BucketLeases } from "../port/bucket-leases.js";
 import { unknown, type WriteOutcome } from "../port/outcome.js";
+import type { Write } from "../port/write.js";
 import type { Codec, StoredItem } from "./codec.js";
 import type { Requests } from "./requests.js";
 
@@ -13,29 +13,6 @@ export interface StoredEntity {
   readonly requests: Requests;
   readonly codec: Codec;
   readonly buckets: BucketLeases;
-}
-
-/** One write in progress. */
-export interface Write {
-  readonly call: ConditionalCall;
-  /** Until here attempts are made. */
-  readonly attempts: Deadline;
-  /** Until here the outcome is settled. */
-  readonly whole: Deadline;
-  /** The item remembers it: that is how a write whose answer was lost is found again. */
-  readonly id: string;
-}
-
-/** Part of a write's time that is kept to settle its outcome by a read. */
-const SETTLE_SHARE = 0.15;
-const SETTLE_MAX_MS = 2_000;
-
-/** Begins a write: its id and its time. */
-export async function runWrite<T>(call: WriteCall, whole: Deadline, work: (write: Write) => Promise<T>): Promise<T> {
-  const remaining = whole.remainingMs();
-  using attempts = whole.part(remaining - Math.min(SETTLE_MAX_MS, remaining * SETTLE_SHARE));
-  const id = call.writeId ?? randomBytes(9).toString("base64url");
-  return await work({ call, attempts, whole, id });
 }
 
 /** What is stored under a key, by a strong read. */
