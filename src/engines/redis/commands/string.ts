@@ -228,6 +228,12 @@ export function msetnx(c: Client, a: string[]): Reply {
 /** Changes a counter by an exact amount. */
 function count(c: Client, key: string, by: number | bigint): Reply {
   const { db, server } = c;
+  const counted = typeof by === "number" ? db.countText(key, by, c) : Number.NaN;
+  if (!Number.isNaN(counted)) {
+    server.dirty++;
+    if (server.notifyFlags !== 0) server.notify(NOTIFY_STRING, "incrby", key, db);
+    return counted;
+  }
   const found = db.writeText(key);
   let old: number | bigint = 0;
   if (found !== undefined) {

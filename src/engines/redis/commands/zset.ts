@@ -112,8 +112,8 @@ function add(c: Client, a: string[], incrementing: boolean): Reply {
   for (let i = at; i < a.length; i += 2) {
     let score = scores === undefined ? single : scores[(i - at) >> 1]!;
     const member = a[i + 1]!;
-    const old = zset.score(member);
-    if (old === undefined) {
+    const place = zset.place(member);
+    if (place < 0) {
       if (xx) continue;
       putScore(c, zset, member, score);
       added++;
@@ -121,6 +121,7 @@ function add(c: Client, a: string[], incrementing: boolean): Reply {
       continue;
     }
     if (nx) continue;
+    const old = zset.scores[place]!;
     if (increment) {
       score += old;
       if (Number.isNaN(score)) {
@@ -131,7 +132,7 @@ function add(c: Client, a: string[], incrementing: boolean): Reply {
     if ((lt && score >= old) || (gt && score <= old)) continue;
     result = score;
     if (score !== old) {
-      putScore(c, zset, member, score);
+      zset.setAt(place, score);
       updated++;
     }
   }

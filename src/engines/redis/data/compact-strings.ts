@@ -105,6 +105,27 @@ export class CompactStrings {
     return true;
   }
 
+  /**
+   * Adds to a value that is an integer in its canonical form, where it stands; NaN when nothing was done, since it is
+   * none, does not fit there, or might not be exact.
+   */
+  count(ref: number, by: number): number {
+    const unit = -2 - ref;
+    const words = this.#words[unit >> pageShift]!;
+    const word = (unit & pageMask) << 2;
+    const sizes = words[word + 2]!;
+    const keyLength = sizes & 255;
+    const bytes = this.#bytes[unit >> pageShift]!;
+    const at = ((unit & pageMask) << 4) + headBytes + keyLength;
+    const sum = integerAt(bytes, at, sizes >> 8) + by;
+    if (!(sum > -exactBelow && sum < exactBelow)) return Number.NaN;
+    const length = integerLength(sum);
+    if (unitsFor(keyLength, sizes >> 8) !== unitsFor(keyLength, length)) return Number.NaN;
+    words[word + 2] = (length << 8) | keyLength;
+    writeInteger(bytes, at, length, sum);
+    return sum;
+  }
+
   remove(ref: number): void {
     const unit = -2 - ref;
     const page = unit >> pageShift;
@@ -257,6 +278,42 @@ export class CompactStrings {
     this.#page = page;
     this.#next = 0;
   }
+}
+
+/** Integers below it have at most fifteen digits, and each step of reading and adding them is exact. */
+const exactBelow = 1e15;
+
+/** The integer in its canonical form that the bytes are; NaN when they are none, or more than fifteen digits. */
+function integerAt(bytes: Buffer, at: number, length: number): number {
+  const negative = bytes[at] === 45;
+  const from = negative ? at + 1 : at;
+  const to = at + length;
+  const digits = to - from;
+  if (digits < 1 || digits > 15 || (bytes[from] === 48 && (negative || digits > 1))) return Number.NaN;
+  let value = 0;
+  for (let i = from; i < to; i++) {
+    const digit = bytes[i]! - 48;
+    if (digit < 0 || digit > 9) return Number.NaN;
+    value = value * 10 + digit;
+  }
+  return negative ? -value : value;
+}
+
+function integerLength(value: number): number {
+  let length = value < 0 ? 2 : 1;
+  for (let rest = Math.abs(value); rest >= 10; length++) rest /= 10;
+  return length;
+}
+
+function writeInteger(bytes: Buffer, at: number, length: number, value: number): void {
+  let rest = Math.abs(value);
+  const first = value < 0 ? at + 1 : at;
+  for (let i = at + length - 1; i >= first; i--) {
+    const above = Math.floor(rest / 10);
+    bytes[i] = 48 + rest - above * 10;
+    rest = above;
+  }
+  if (value < 0) bytes[at] = 45;
 }
 
 /** Up to so many bytes are written one by one, which spares a call out of the compiled code. */

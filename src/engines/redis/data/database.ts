@@ -121,6 +121,22 @@ export class Database {
     return true;
   }
 
+  /**
+   * Adds to a compact string that is an integer, where that can be done in place; NaN when nothing was done. Tells those
+   * who watch or track the key.
+   */
+  countText(key: string, by: number, client: Client): number {
+    const { map } = this;
+    if (this.walks.size !== 0) return Number.NaN;
+    const ref = map.find(key);
+    if (ref >= NOWHERE) return Number.NaN;
+    const sum = map.count(ref, by);
+    if (Number.isNaN(sum)) return sum;
+    map.setAccess(ref, this.server.touched(map.access(ref)));
+    this.signal(key, client);
+    return sum;
+  }
+
   #expired(entry: Entry): Entry | undefined {
     const { server } = this;
     // A file that is read holds the removal of what has expired.

@@ -36,9 +36,8 @@ describe("the entries of a database", () => {
   it("hold what a Map holds, as compact strings and as entries", () => {
     const key = fc.integer({ min: 0, max: 60 }).map((n) => (n % 7 === 0 ? `${n}`.padEnd(300, "k") : `key:${n}`));
     const value = fc.tuple(fc.integer({ min: 0, max: 1100 }), fc.integer({ min: 0, max: 255 }));
-    const steps = fc.array(fc.tuple(fc.constantFrom("set", "set", "set", "get", "delete", "pin"), key, value), {
-      maxLength: 400,
-    });
+    const kinds = ["set", "set", "set", "number", "count", "count", "get", "delete", "pin"] as const;
+    const steps = fc.array(fc.tuple(fc.constantFrom(...kinds), key, value), { maxLength: 400 });
     fc.assert(
       fc.property(steps, (changes) => {
         const entries = new Entries();
@@ -48,6 +47,21 @@ describe("the entries of a database", () => {
             const text = String.fromCharCode(code).repeat(length);
             set(entries, key, text);
             model.set(key, text);
+          } else if (what === "number") {
+            // Of any length up to what is exact, and beyond.
+            const text = String((code % 2 === 0 ? 1 : -1) * (10 ** (code % 17) - (length % 3)));
+            set(entries, key, text);
+            model.set(key, text);
+          } else if (what === "count") {
+            const ref = entries.find(key);
+            if (ref >= NOWHERE) continue;
+            const by = (length % 23) * 10 ** (code % 9) - 5;
+            const sum = entries.count(ref, by);
+            if (Number.isNaN(sum)) continue;
+            const old = model.get(key)!;
+            expect(old).toMatch(/^(0|-?[1-9][0-9]{0,14})$/);
+            expect(sum).toBe(Number(old) + by);
+            model.set(key, String(sum));
           } else if (what === "get") expect(entries.get(key)?.value).toBe(model.get(key));
           else if (what === "pin" && entries.size > 0) {
             const entry = entries.unpackedAt(code % entries.size);

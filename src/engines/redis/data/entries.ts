@@ -165,6 +165,14 @@ export class Entries extends StringIndex {
     compact.remove(ref);
   }
 
+  /** Adds to a compact string that is an integer ({@link CompactStrings.count}); NaN when nothing was done. */
+  count(ref: number, by: number): number {
+    const before = this.#compact.length(ref);
+    const sum = this.#compact.count(ref, by);
+    this.bytes += this.#compact.length(ref) - before;
+    return sum;
+  }
+
   /** Takes in an entry whose key is not there. */
   insert(entry: Entry): void {
     entry.index = this.#dense.length;

@@ -60,13 +60,42 @@ export function parseUint64(text: string): Int | undefined {
   return big > UINT64_MAX ? undefined : normalInt(big);
 }
 
+const powersOfTen = Array.from({ length: 16 }, (_, power) => 10 ** power);
+
+/**
+ * Digits, perhaps with a point among them, so few that both the digits and the power of ten are exact, and their quotient
+ * hence the nearest double (W. D. Clinger, How to Read Floating Point Numbers Accurately, 1990); else NaN. What scores
+ * nearly always are, and several times as fast as a pattern and Number().
+ */
+function parseShortDecimal(text: string): number {
+  const { length } = text;
+  if (length > 17) return Number.NaN;
+  const negative = text.charCodeAt(0) === 45;
+  let value = 0;
+  let digits = 0;
+  let point = length;
+  for (let at = negative ? 1 : 0; at < length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === 46 && point === length) point = at;
+    else if (code < 48 || code > 57) return Number.NaN;
+    else {
+      value = value * 10 + code - 48;
+      digits++;
+    }
+  }
+  if (digits === 0 || digits > 15) return Number.NaN;
+  const fraction = length - 1 - point;
+  if (fraction > 0) value /= powersOfTen[fraction]!;
+  return negative ? -value : value;
+}
+
 const decimalShape = /^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/;
 const hexShape = /^([+-]?)0[xX]([0-9a-fA-F]*)(?:\.([0-9a-fA-F]*))?(?:[pP]([+-]?[0-9]+))?$/;
 
 /** A double as `strtod` reads it, infinities included; NaN when the text is none, or out of the type's range. */
 export function parseDouble(text: string): number {
-  const small = parseSmallInt(text);
-  if (!Number.isNaN(small)) return small;
+  const short = parseShortDecimal(text);
+  if (!Number.isNaN(short)) return short;
   if (decimalShape.test(text)) {
     const value = Number(text);
     if (value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY) return Number.NaN;

@@ -21,7 +21,8 @@ export class SortedSetData {
     return this.members.length;
   }
 
-  #find(member: string): number {
+  /** Where a member stands in the arrays, or -1; valid until a member comes or goes. */
+  place(member: string): number {
     if (this.#index !== undefined) return this.#index.find(member);
     const { members } = this;
     for (let i = 0; i < members.length; i++) if (members[i] === member) return i;
@@ -29,17 +30,17 @@ export class SortedSetData {
   }
 
   score(member: string): number | undefined {
-    const at = this.#find(member);
+    const at = this.place(member);
     return at < 0 ? undefined : this.scores[at];
   }
 
   has(member: string): boolean {
-    return this.#find(member) >= 0;
+    return this.place(member) >= 0;
   }
 
   /** Sets a member's score; tells whether the member is new. */
   set(member: string, score: number): boolean {
-    const at = this.#find(member);
+    const at = this.place(member);
     if (at < 0) {
       this.#index?.add(member, this.members.length);
       this.members.push(member);
@@ -49,17 +50,23 @@ export class SortedSetData {
       if (this.#index === undefined && this.members.length > linearMembers) this.#index = new MemberIndex(this.members);
       return true;
     }
-    const old = this.scores[at]!;
-    // −0 and 0 are one score; Redis keeps the sign of the first.
-    if (old === score) return false;
-    this.tree.remove(old, member);
-    this.scores[at] = score;
-    this.tree.insert(score, member);
+    this.setAt(at, score);
     return false;
   }
 
+  /** Sets the score of the member at a {@link place}. */
+  setAt(place: number, score: number): void {
+    const old = this.scores[place]!;
+    // −0 and 0 are one score; Redis keeps the sign of the first.
+    if (old === score) return;
+    const member = this.members[place]!;
+    this.tree.remove(old, member);
+    this.scores[place] = score;
+    this.tree.insert(score, member);
+  }
+
   delete(member: string): boolean {
-    const at = this.#find(member);
+    const at = this.place(member);
     if (at < 0) return false;
     this.#index?.remove(member, at);
     this.tree.remove(this.scores[at]!, member);
@@ -76,7 +83,7 @@ export class SortedSetData {
 
   /** The rank from the lowest score on, or -1. */
   rank(member: string): number {
-    const at = this.#find(member);
+    const at = this.place(member);
     return at < 0 ? -1 : this.tree.rank(this.scores[at]!, member);
   }
 
