@@ -1,6 +1,6 @@
 import type { Client } from "../client.js";
 import { NOTIFY_GENERIC, NOTIFY_HASH } from "../data/database.js";
-import { TYPE_HASH } from "../data/entry.js";
+import { type Entry, TYPE_HASH } from "../data/entry.js";
 import { globMatch } from "../data/glob.js";
 import { HashData, scanDown } from "../data/hash.js";
 import { INT64_MAX, INT64_MIN, parseInt64 } from "../data/numbers.js";
@@ -9,15 +9,11 @@ import { hashAt, int64, long } from "./arguments.js";
 import { scanCursor, scanOptions } from "./generic.js";
 import { addFloat } from "./string.js";
 
-function hashForWrite(c: Client, key: string): HashData {
-  const entry = c.db.write(key);
-  if (entry === undefined) {
-    const hash = new HashData();
-    c.db.add(key, TYPE_HASH, hash);
-    return hash;
-  }
+/** The entry of a hash, made when there is none. */
+function entryForWrite(c: Client, key: string): Entry {
+  const entry = c.db.write(key) ?? c.db.add(key, TYPE_HASH, new HashData());
   if (entry.type !== TYPE_HASH) throw WRONGTYPE;
-  return entry.value as HashData;
+  return entry;
 }
 
 /** Sets a field; a hash that outgrows its limits is compact no more. */
@@ -34,10 +30,11 @@ function put(c: Client, hash: HashData, field: string, value: string): boolean {
 function setFields(c: Client, a: string[]): number {
   const { db, server } = c;
   const key = a[1]!;
-  const hash = hashForWrite(c, key);
+  const entry = entryForWrite(c, key);
+  const hash = entry.value as HashData;
   let added = 0;
   for (let i = 2; i < a.length; i += 2) if (put(c, hash, a[i]!, a[i + 1]!)) added++;
-  db.changed(key, c);
+  db.changed(key, c, entry);
   if (server.notifyFlags !== 0) server.notify(NOTIFY_HASH, "hset", key, db);
   server.dirty += (a.length - 2) / 2;
   return added;
@@ -55,7 +52,7 @@ export function hmset(c: Client, a: string[]): Reply {
 }
 
 export function hsetnx(c: Client, a: string[]): Reply {
-  const hash = hashForWrite(c, a[1]!);
+  const hash = entryForWrite(c, a[1]!).value as HashData;
   if (hash.has(a[2]!)) return 0;
   setFields(c, a);
   return 1;
@@ -126,14 +123,15 @@ export function hgetall(c: Client, a: string[]): Reply {
 
 export function hincrby(c: Client, a: string[]): Reply {
   const by = BigInt(int64(a[3]!));
-  const hash = hashForWrite(c, a[1]!);
+  const entry = entryForWrite(c, a[1]!);
+  const hash = entry.value as HashData;
   const old = hash.get(a[2]!);
   const value = old === undefined ? 0 : parseInt64(old);
   if (value === undefined) return err("hash value is not an integer");
   const sum = BigInt(value) + by;
   if (sum > INT64_MAX || sum < INT64_MIN) return err("increment or decrement would overflow");
   put(c, hash, a[2]!, sum.toString());
-  c.db.changed(a[1]!, c);
+  c.db.changed(a[1]!, c, entry);
   c.server.notify(NOTIFY_HASH, "hincrby", a[1]!, c.db);
   c.server.dirty++;
   return sum;
@@ -142,10 +140,11 @@ export function hincrby(c: Client, a: string[]): Reply {
 export function hincrbyfloat(c: Client, a: string[]): Reply {
   // The increment is judged first, so that a bad one makes no key.
   addFloat("0", a[3]!, err("value is not a valid float"), err("value is NaN or Infinity"));
-  const hash = hashForWrite(c, a[1]!);
+  const entry = entryForWrite(c, a[1]!);
+  const hash = entry.value as HashData;
   const sum = addFloat(hash.get(a[2]!) ?? "0", a[3]!, err("hash value is not a float"));
   put(c, hash, a[2]!, sum);
-  c.db.changed(a[1]!, c);
+  c.db.changed(a[1]!, c, entry);
   c.server.notify(NOTIFY_HASH, "hincrbyfloat", a[1]!, c.db);
   c.server.dirty++;
   c.rewrite("HSET", a[1]!, a[2]!, sum);

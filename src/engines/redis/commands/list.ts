@@ -66,7 +66,7 @@ function push(c: Client, a: string[], left: boolean, onlyExisting: boolean): Rep
     else list.pushRight(a[i]!);
   }
   if (!list.quick) encodeList(c, list);
-  db.changed(key, c);
+  db.changed(key, c, entry);
   if (server.notifyFlags !== 0) server.notify(NOTIFY_LIST, left ? "lpush" : "rpush", key, db);
   server.dirty += a.length - 2;
   return list.length;

@@ -29,7 +29,7 @@ export function sadd(c: Client, a: string[]): Reply {
   let added = 0;
   for (let i = 2; i < a.length; i++) if (addMember(c, set, a[i]!)) added++;
   if (added > 0) {
-    db.changed(key, c);
+    db.changed(key, c, entry);
     if (server.notifyFlags !== 0) server.notify(NOTIFY_SET, "sadd", key, db);
     server.dirty += added;
   }

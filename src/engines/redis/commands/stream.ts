@@ -162,7 +162,7 @@ export function xadd(c: Client, a: string[]): Reply {
   if (entry === undefined) db.add(key, TYPE_STREAM, stream);
   const { trim } = options;
   const trimmed = trim === undefined ? 0 : stream.trim(trim);
-  db.changed(key, c);
+  db.changed(key, c, entry);
   if (server.notifyFlags !== 0) {
     server.notify(NOTIFY_STREAM, "xadd", key, db);
     if (trimmed > 0) server.notify(NOTIFY_STREAM, "xtrim", key, db);

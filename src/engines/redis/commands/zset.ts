@@ -140,7 +140,7 @@ function add(c: Client, a: string[], incrementing: boolean): Reply {
   if (added > 0 || updated > 0) {
     if (entry === undefined) db.add(key, TYPE_ZSET, zset);
     else if (db.waiting.size !== 0) server.keyReady(db, key);
-    db.changed(key, c);
+    db.changed(key, c, entry);
     if (server.notifyFlags !== 0) server.notify(NOTIFY_ZSET, increment ? "zincr" : "zadd", key, db);
     server.dirty += added + updated;
   }
