@@ -1,3 +1,5 @@
+import { onAbort } from "./aborts.js";
+
 /** Time and chance as the library sees them; tests put their own in their place. */
 export interface Clock {
   /** Milliseconds since 1970-01-01T00:00:00Z: what is stored and shown. */
@@ -21,15 +23,16 @@ export const systemClock: Clock = {
         reject(signal.reason);
         return;
       }
-      const onAbort = () => {
-        clearTimeout(timer);
-        reject(signal?.reason);
-      };
       const timer = setTimeout(() => {
-        signal?.removeEventListener("abort", onAbort);
+        stayed?.();
         resolve();
       }, ms);
-      signal?.addEventListener("abort", onAbort, { once: true });
+      const stayed =
+        signal &&
+        onAbort(signal, () => {
+          clearTimeout(timer);
+          reject(signal.reason);
+        });
     });
   },
 };

@@ -1,5 +1,6 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
+import { systemClock } from "./clock.js";
 import { Deadline } from "./deadline.js";
 import { KeyfoldError } from "./errors.js";
 
@@ -59,6 +60,49 @@ describe("a deadline", () => {
     expect(a.aborted).toBe(false);
     one.dispose();
     two.dispose();
+  });
+
+  it("has no signal with more than one listener, however much runs, waits and is cut into parts", async () => {
+    const caller = new AbortController();
+    const deadlines = Array.from({ length: 20 }, () => new Deadline({ deadlineMs: 60_000, signal: caller.signal }));
+    const seen: AbortSignal[] = [];
+    const work = deadlines.flatMap((deadline) => [
+      // As drivers do: a listener for each request.
+      ...Array.from({ length: 20 }, () =>
+        deadline.part(50_000).run((signal) => {
+          signal.addEventListener("abort", () => {});
+          seen.push(signal);
+          return never();
+        }),
+      ),
+      ...Array.from({ length: 20 }, () =>
+        deadline.run((signal) => {
+          signal.addEventListener("abort", () => {});
+          seen.push(signal);
+          return never();
+        }),
+      ),
+      ...Array.from({ length: 20 }, () => systemClock.sleep(60_000, deadline.signal)),
+    ]);
+    for (const signal of [...seen, caller.signal, ...deadlines.map(({ signal }) => signal)])
+      expect(getEventListeners(signal, "abort")).toHaveLength(1);
+    caller.abort();
+    for (const end of await Promise.allSettled(work))
+      expect(end).toMatchObject({ status: "rejected", reason: { code: "ABORTED" } });
+    for (const signal of seen) expect(signal.aborted).toBe(true);
+    for (const deadline of deadlines) deadline.dispose();
+    expect(getEventListeners(caller.signal, "abort")).toHaveLength(0);
+  });
+
+  it("leaves no listener behind what ended in time", async () => {
+    const caller = new AbortController();
+    const ended = async (): Promise<void> => {
+      using deadline = new Deadline({ deadlineMs: 60_000, signal: caller.signal });
+      await Promise.all([deadline.run(async () => 1), systemClock.sleep(1, deadline.signal)]);
+      expect(getEventListeners(deadline.signal, "abort")).toHaveLength(0);
+    };
+    await Promise.all(Array.from({ length: 20 }, ended));
+    expect(getEventListeners(caller.signal, "abort")).toHaveLength(0);
   });
 
   it("gives parts that end no later than the whole", () => {

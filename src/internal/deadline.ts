@@ -1,3 +1,4 @@
+import { onAbort } from "./aborts.js";
 import { type Clock, systemClock } from "./clock.js";
 import { KeyfoldError } from "./errors.js";
 
@@ -23,18 +24,18 @@ export interface DeadlineOptions {
 /**
  * One call's time limit, made once where the call begins and passed down to everything that waits.
  *
- * Timer and signal are made only when something asks for them; `dispose()` frees them.
+ * Timer and signals are made only when something asks for them; `dispose()` frees them.
  */
 export class Deadline {
   readonly #clock: Clock;
   readonly #startedAt: number;
   readonly #deadlineMs: number;
   readonly #outer: AbortSignal | undefined;
-  #controller: AbortController | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #onOuterAbort: (() => void) | undefined;
-  /** What waits in `run`; told directly, which costs less than a listener on the signal. */
-  readonly #waiting = new Set<() => void>();
+  #leaveOuter: (() => void) | undefined;
+  #shared: AbortController | undefined;
+  /** What runs, each with a signal of its own, and what ends its wait. */
+  readonly #running = new Map<AbortController, () => void>();
 
   constructor(options: DeadlineOptions) {
     if (!(options.deadlineMs > 0)) {
@@ -67,29 +68,45 @@ export class Deadline {
     return this.#outer?.aborted === true || this.remainingMs() <= 0;
   }
 
-  /** Aborted when the time has passed, or with the caller's signal; its reason is `error()`. */
+  /**
+   * Aborted when the time has passed, or with the caller's signal; its reason is `error()`. For waits of our own: what
+   * a driver is given comes from `run`.
+   */
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      const controller = idle.pop() ?? new AbortController();
-      this.#controller = controller;
-      if (this.over) controller.abort(this.error());
-      else {
-        const remaining = this.remainingMs();
-        if (remaining <= LONGEST_TIMER_MS) {
-          this.#timer = setTimeout(() => this.#end(controller), Math.ceil(remaining));
-        }
-        if (this.#outer !== undefined) {
-          this.#onOuterAbort = () => this.#end(controller);
-          this.#outer.addEventListener("abort", this.#onOuterAbort, { once: true });
-        }
-      }
-    }
-    return this.#controller.signal;
+    this.#shared ??= this.#open(nothing);
+    return this.#shared.signal;
   }
 
-  #end(controller: AbortController): void {
-    controller.abort(this.error());
-    for (const stop of this.#waiting) stop();
+  /** A controller that ends with this deadline. */
+  #open(stop: () => void): AbortController {
+    const controller = idle.pop() ?? new AbortController();
+    if (this.over) controller.abort(this.error());
+    else {
+      if (this.#running.size === 0) this.#watch();
+      this.#running.set(controller, stop);
+    }
+    return controller;
+  }
+
+  #watch(): void {
+    if (this.#timer === undefined) {
+      const remaining = this.remainingMs();
+      if (remaining <= LONGEST_TIMER_MS) this.#timer = setTimeout(() => this.#end(), Math.ceil(remaining));
+    }
+    if (this.#outer !== undefined) this.#leaveOuter ??= onAbort(this.#outer, () => this.#end());
+  }
+
+  #end(): void {
+    for (const [controller, stop] of this.#running) {
+      controller.abort(this.error());
+      stop();
+    }
+    this.#running.clear();
+  }
+
+  #close(controller: AbortController): void {
+    this.#running.delete(controller);
+    if (!controller.signal.aborted && idle.length < MOST_IDLE) idle.push(controller);
   }
 
   /** The error that a call which this deadline ended is rejected with. */
@@ -109,20 +126,25 @@ export class Deadline {
     if (this.over) throw this.error();
   }
 
-  /** Settles as `work` does, or rejects with `error()` when the deadline ends first, whatever `work` makes of its signal. */
+  /**
+   * Settles as `work` does, or rejects with `error()` when the deadline ends first, whatever `work` makes of its signal.
+   * The signal is this work's alone, so that requests which run at once under one deadline do not listen to one signal.
+   */
   run<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const signal = this.signal;
-    if (signal.aborted) return Promise.reject(this.error());
     return new Promise<T>((resolve, reject) => {
-      const stop = () => reject(this.error());
-      this.#waiting.add(stop);
-      work(signal).then(
+      const controller = this.#open(() => reject(this.error()));
+      if (controller.signal.aborted) {
+        reject(this.error());
+        return;
+      }
+      const done = (): void => this.#close(controller);
+      work(controller.signal).then(
         (value) => {
-          this.#waiting.delete(stop);
+          done();
           resolve(value);
         },
         (error) => {
-          this.#waiting.delete(stop);
+          done();
           reject(error);
         },
       );
@@ -138,18 +160,20 @@ export class Deadline {
     });
   }
 
-  /** Frees the timer and the listener on the caller's signal; `signal` is not to be used any more. */
+  /** Frees the timer and what waits for the caller's signal; `signal` is not to be used any more. */
   dispose(): void {
     if (this.#timer !== undefined) clearTimeout(this.#timer);
-    if (this.#onOuterAbort !== undefined) this.#outer?.removeEventListener("abort", this.#onOuterAbort);
-    const controller = this.#controller;
-    if (controller === undefined) return;
-    this.#controller = undefined;
-    // Work that is still waiting may listen yet.
-    if (!controller.signal.aborted && this.#waiting.size === 0 && idle.length < MOST_IDLE) idle.push(controller);
+    this.#timer = undefined;
+    this.#leaveOuter?.();
+    this.#leaveOuter = undefined;
+    const shared = this.#shared;
+    this.#shared = undefined;
+    if (shared !== undefined) this.#close(shared);
   }
 
   [Symbol.dispose](): void {
     this.dispose();
   }
 }
+
+function nothing(): void {}
