@@ -5,7 +5,7 @@ import { Deadline } from "../internal/deadline.js";
 import { type Issue, KeyfoldError } from "../internal/errors.js";
 import type { ModelData } from "../model/description.js";
 import { type AnyModel, describe, isModel } from "../model/model.js";
-import type { CapabilityData } from "../plan/types.js";
+import type { CapabilityData, UnservedPattern } from "../plan/types.js";
 import type { ClientContext } from "./calls.js";
 import { makeEntityClient } from "./entity-client.js";
 import { GetBatcher } from "./get-batcher.js";
@@ -133,7 +133,9 @@ function makeClient(shared: Shared, session: StoreSession, closeStore: () => Pro
     const plan = store.plan.patterns[pattern.name];
     const entity = data.entities[pattern.entity]!;
     if (plan === undefined || plan.kind === "unserved") {
-      members[pattern.name] = makeUnserved(plan?.why ?? `the plan has no pattern ${pattern.name}`);
+      members[pattern.name] = makeUnserved(
+        (plan as UnservedPattern | undefined)?.why ?? `the plan has no pattern ${pattern.name}`,
+      );
     } else if (pattern.kind === "get") {
       members[pattern.name] = makeGetClient(
         context,

@@ -11,9 +11,8 @@ export type Plan = CassandraPlan | DynamoPlan | MongoPlan | RedisPlan | ScyllaPl
 /** Engines that a plan can be made for. */
 export type PlannedEngine = Plan["engine"];
 
-/** What every engine's plan has. */
-export interface PlanFacts {
-  readonly kind: "plan";
+/** What a client needs of every engine's design. */
+export interface DesignFacts {
   readonly engine: string;
   /**
    * Version of the design: twelve hexadecimal digits over everything that decides what is stored and how it is asked for.
@@ -22,6 +21,11 @@ export interface PlanFacts {
   readonly design: string;
   /** By pattern name; each engine's own kinds of plans. */
   readonly patterns: { readonly [pattern: string]: PlannedPattern };
+}
+
+/** What every engine's plan has. */
+export interface PlanFacts extends DesignFacts {
+  readonly kind: "plan";
   /** The least rights that the client needs to run, and that `apply` needs, in the engine's own form. */
   readonly grants: unknown;
   readonly findings: readonly Finding[];

@@ -2,7 +2,7 @@ import { KeyfoldError } from "../../internal/errors.js";
 import type { ModelData } from "../../model/description.js";
 import type { ClientLike } from "../../patterns/dynamodb/driver.js";
 import { dynamodbCapability } from "../../plan/dynamodb/capability.js";
-import { planDynamodb } from "../../plan/dynamodb/plan.js";
+import { designDynamodb } from "../../plan/dynamodb/plan.js";
 import type { DynamoPatternPlan } from "../../plan/dynamodb/types.js";
 import type { Adapter, FoldedBucket, Store } from "../port/adapter.js";
 import type { DynamoDB } from "../port/capability.js";
@@ -56,7 +56,7 @@ export function dynamodb(client: ClientLike, options: DynamoDBOptions): Adapter<
 }
 
 function dynamoStore(client: ClientLike, model: ModelData, options: DynamoDBOptions): Store {
-  const plan = planDynamodb(model);
+  const plan = designDynamodb(model);
   const requests = new Requests(client, options.table, { deadlineMs: options.deadlineMs ?? 10_000 });
   const buckets = bucketLeases(requests);
   const entities = new Map<string, StoredEntity>(

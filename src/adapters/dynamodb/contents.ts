@@ -2,7 +2,7 @@ import type { Deadline } from "../../internal/deadline.js";
 import type { Item } from "../../patterns/dynamodb/driver.js";
 import { joinKey, splitKey } from "../../plan/dynamodb/key-encoding.js";
 import { PARTITION, SORT } from "../../plan/dynamodb/names.js";
-import type { DynamoPlan } from "../../plan/dynamodb/types.js";
+import type { DynamoTableDesign } from "../../plan/dynamodb/types.js";
 import { queryAll } from "./query.js";
 import type { Requests } from "./requests.js";
 
@@ -18,7 +18,7 @@ export interface Place {
 }
 
 /** All places of a plan beside the homes. */
-export function placesOf(plan: DynamoPlan): readonly Place[] {
+export function placesOf(plan: DynamoTableDesign): readonly Place[] {
   const places = new Map<string, { entities: string[]; patterns: string[] }>();
   for (const entity of Object.values(plan.entities)) {
     for (const entry of [...entity.indexed, ...entity.copies, ...entity.contributions, ...entity.uniques]) {

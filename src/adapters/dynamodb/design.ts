@@ -2,7 +2,7 @@ import type { Deadline } from "../../internal/deadline.js";
 import { KeyfoldError } from "../../internal/errors.js";
 import type { Doc } from "../../patterns/dynamodb/driver.js";
 import { indexDefinition, tableDefinition } from "../../plan/dynamodb/create-table.js";
-import type { DynamoIndex, DynamoPlan } from "../../plan/dynamodb/types.js";
+import type { DynamoIndex, DynamoTableDesign } from "../../plan/dynamodb/types.js";
 import type { ApplyCall, Call, DesignItem, DesignState } from "../port/adapter.js";
 import { type Place, PlacesState, placesOf } from "./contents.js";
 import { fillPlaces } from "./fill.js";
@@ -31,12 +31,12 @@ interface StoredTable {
 /** Compares a plan with a table, and makes it so. */
 export class DynamoDesign {
   readonly #requests: Requests;
-  readonly #plan: DynamoPlan;
+  readonly #plan: DynamoTableDesign;
   readonly #entities: ReadonlyMap<string, StoredEntity>;
   readonly #places: readonly Place[];
   readonly #state: PlacesState;
 
-  constructor(requests: Requests, plan: DynamoPlan, entities: ReadonlyMap<string, StoredEntity>) {
+  constructor(requests: Requests, plan: DynamoTableDesign, entities: ReadonlyMap<string, StoredEntity>) {
     this.#requests = requests;
     this.#plan = plan;
     this.#entities = entities;

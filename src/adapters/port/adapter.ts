@@ -1,7 +1,7 @@
 import type { KeyfoldError } from "../../internal/errors.js";
 import type { Consistency } from "../../model/consistency.js";
 import type { Condition, ModelData } from "../../model/description.js";
-import type { CapabilityData, Plan } from "../../plan/types.js";
+import type { CapabilityData, DesignFacts } from "../../plan/types.js";
 import type { Capability } from "./capability.js";
 import type { NotApplied, Version, WriteOutcome } from "./outcome.js";
 
@@ -24,7 +24,7 @@ export type RecordData = Readonly<Record<string, unknown>>;
 
 /** One model on one database. */
 export interface Store {
-  readonly plan: Plan;
+  readonly plan: DesignFacts;
   entity(name: string): EntityStore;
   pattern(name: string): PatternStore;
   /** Compares what is there with the plan. Changes nothing. */

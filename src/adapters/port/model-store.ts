@@ -1,5 +1,5 @@
 import { KeyfoldError } from "../../internal/errors.js";
-import type { Plan, PlannedPattern, UnservedPattern } from "../../plan/types.js";
+import type { DesignFacts, PlannedPattern, UnservedPattern } from "../../plan/types.js";
 import type { ApplyCall, Call, DesignState, EntityStore, PatternStore, Store } from "./adapter.js";
 import { isServed, noPattern } from "./unserved.js";
 
@@ -11,7 +11,7 @@ export interface Design {
 
 /** What an engine's store is made of. */
 export interface StoreParts extends Pick<Store, "session" | "close" | "fold" | "transact"> {
-  readonly plan: Plan;
+  readonly plan: DesignFacts;
   readonly design: Design;
   /** By the entity's name. */
   readonly entities: ReadonlyMap<string, EntityStore>;

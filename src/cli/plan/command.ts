@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { planDocument, planDocuments, planFor, renderPlanJson, renderPlanText } from "../../plan/plan.js";
-import type { Plan, PlannedPattern, UnservedPattern } from "../../plan/types.js";
+import type { DesignFacts, UnservedPattern } from "../../plan/types.js";
 import { engineNames } from "../engines.js";
 import { EXIT_OK, EXIT_WRONG, UsageError } from "../errors.js";
 import { loadModelFile } from "../model-file.js";
@@ -70,9 +70,8 @@ function pricesOf(file: string): Record<(typeof PRICES)[number], number> {
 }
 
 /** The patterns that the plan's engine cannot serve. */
-export function unservedOf(plan: Plan): UnservedPattern[] {
-  const patterns: readonly PlannedPattern[] = Object.values(plan.patterns);
-  return patterns.filter((pattern): pattern is UnservedPattern => pattern.kind === "unserved");
+export function unservedOf({ patterns }: Pick<DesignFacts, "patterns">): UnservedPattern[] {
+  return Object.values(patterns).filter((pattern): pattern is UnservedPattern => pattern.kind === "unserved");
 }
 
 /** Lists them on standard error. */

@@ -22,7 +22,7 @@ export function entityParts(
   home: Home,
   needs: readonly Need[],
   indexOf: (need: Need) => string,
-): Omit<DynamoEntity, "estimate"> {
+): DynamoEntity {
   const own = needs.filter((need) => Object.hasOwn(need.keys, entity.name));
   const entry = (need: Need): DynamoEntry => ({
     name: need.name,

@@ -10,12 +10,15 @@ import { defaultRows, distinctValues, recordsPerGroup, requestsPerSecond } from 
 import { readUnits, writeUnits } from "./load.js";
 import { expiryBytes, homeOverhead, keyBytes, recordBytes, storageOverhead } from "./sizes.js";
 import type {
+  DynamoContribution,
   DynamoEntity,
   DynamoEntityEstimate,
   DynamoMoney,
   DynamoPatternEstimate,
+  DynamoPatternPlan,
   DynamoPrices,
   DynamoTableEstimate,
+  EstimatedEntity,
 } from "./types.js";
 
 /** Seconds in the month that prices are for: 730 hours. */
@@ -30,18 +33,18 @@ function copyBytes(model: ModelData, entity: EntityData, key: Parameters<typeof 
 }
 
 /** Bytes of a contribution: its key, group and amount. */
-export function contributionBytes(key: Parameters<typeof keyBytes>[0]): number {
+function contributionBytes(key: Parameters<typeof keyBytes>[0]): number {
   return 4 + keyBytes(key) + 2 + 16 + 5;
 }
 
-export function itemBytesOf(model: ModelData, entity: EntityData, parts: Omit<DynamoEntity, "estimate">): number {
+export function itemBytesOf(model: ModelData, entity: EntityData, parts: DynamoEntity): number {
   return recordBytes(model, entity) + homeOverhead(entity.name, parts.home, parts.indexed, parts.expires !== undefined);
 }
 
 export function entityEstimate(
   model: ModelData,
   entity: EntityData,
-  parts: Omit<DynamoEntity, "estimate">,
+  parts: DynamoEntity,
   prices: DynamoPrices | undefined,
 ): DynamoEntityEstimate {
   const workload = model.workload.entities[entity.name];
@@ -91,7 +94,7 @@ function cents(amount: number): number {
 }
 
 export function tableEstimate(
-  entities: readonly DynamoEntity[],
+  entities: readonly EstimatedEntity[],
   patterns: readonly { readonly estimate: DynamoPatternEstimate }[],
   prices: DynamoPrices | undefined,
 ): DynamoTableEstimate {
@@ -134,7 +137,47 @@ function withMoney(
   return { ...facts, requestsPerSecond: rate, moneyPerMonth: perMonth };
 }
 
-export function getEstimate(
+/** What one request of a pattern costs. */
+export function patternEstimate(
+  model: ModelData,
+  plan: DynamoPatternPlan,
+  entities: { readonly [entity: string]: EstimatedEntity },
+  prices: DynamoPrices | undefined,
+): DynamoPatternEstimate {
+  const entity = model.entities[plan.entity] as EntityData;
+  const stored = entities[plan.entity] as EstimatedEntity;
+  const pattern = model.patterns[plan.pattern] as PatternData;
+  const bytes = stored.estimate.itemBytes;
+  switch (plan.kind) {
+    case "get":
+      return getEstimate(model, pattern, bytes, prices);
+    case "list": {
+      const { shards, filter } = plan.request;
+      const read = { bytes, shards, filtered: filter !== undefined };
+      return listEstimate(model, entity, pattern as ListPattern, read, prices);
+    }
+    case "together": {
+      const members = plan.entities.map((name) => ({
+        entity: model.entities[name] as EntityData,
+        bytes: (entities[name] as EstimatedEntity).estimate.itemBytes,
+      }));
+      return togetherEstimate(model, pattern as TogetherPattern, members, plan.request.shards, prices);
+    }
+    case "top": {
+      const made = stored.contributions.find((one) => one.pattern === plan.pattern) as DynamoContribution;
+      const contribution = {
+        bytes: contributionBytes(made.key),
+        shards: made.shards,
+        foldable: made.bucket !== undefined,
+      };
+      return topEstimate(model, entity, pattern as TopPattern, contribution, prices);
+    }
+    default:
+      return plan satisfies never;
+  }
+}
+
+function getEstimate(
   model: ModelData,
   pattern: PatternData,
   bytes: number,
@@ -144,7 +187,7 @@ export function getEstimate(
 }
 
 /** A page: each shard is asked for all its rows, since any of them may have them. */
-export function listEstimate(
+function listEstimate(
   model: ModelData,
   entity: EntityData,
   pattern: ListPattern,
@@ -163,7 +206,7 @@ export function listEstimate(
   return withMoney(model, pattern, prices, { rows, requests: read.shards, readUnits: units });
 }
 
-export function togetherEstimate(
+function togetherEstimate(
   model: ModelData,
   pattern: TogetherPattern,
   members: readonly { readonly entity: EntityData; readonly bytes: number }[],
@@ -187,7 +230,7 @@ export function togetherEstimate(
 }
 
 /** All records' contributions before folding; a year's buckets of sums after it. */
-export function topEstimate(
+function topEstimate(
   model: ModelData,
   entity: EntityData,
   pattern: TopPattern,

@@ -5,7 +5,7 @@ import { recordsPerGroup } from "../workload.js";
 import type { DesignView } from "./lint.js";
 import { hottestWriteUnits, partitionWriteUnits } from "./load.js";
 import { fieldsSize } from "./sizes.js";
-import type { DynamoEntity } from "./types.js";
+import type { EstimatedEntity } from "./types.js";
 
 /** Limits of DynamoDB (manual: "Quotas in Amazon DynamoDB"). */
 const itemLimit = 400 * 1024;
@@ -16,7 +16,7 @@ const largeCollection = 10 * 1024 ** 3;
 
 /** Findings about what one entity's records become. */
 export function lintEntity(view: DesignView, entity: EntityData): readonly Finding[] {
-  const stored = view.entities[entity.name] as DynamoEntity;
+  const stored = view.entities[entity.name] as EstimatedEntity;
   return [
     ...itemSize(entity, stored),
     ...homeCollection(view, entity, stored),
@@ -28,7 +28,7 @@ export function lintEntity(view: DesignView, entity: EntityData): readonly Findi
   ];
 }
 
-function itemSize(entity: EntityData, stored: DynamoEntity): readonly Finding[] {
+function itemSize(entity: EntityData, stored: EstimatedEntity): readonly Finding[] {
   const typical = stored.estimate.itemBytes;
   const full = fieldsSize(entity.fields).full;
   if (typical <= heavyItem && full <= itemLimit) return [];
@@ -44,7 +44,7 @@ function itemSize(entity: EntityData, stored: DynamoEntity): readonly Finding[] 
   ];
 }
 
-function homeCollection({ model, homes }: DesignView, entity: EntityData, stored: DynamoEntity): readonly Finding[] {
+function homeCollection({ model, homes }: DesignView, entity: EntityData, stored: EstimatedEntity): readonly Finding[] {
   const home = homes.get(entity.name);
   if (home === undefined || home.sortFields.length === 0) return [];
   const group = recordsPerGroup(entity, model.workload.entities[entity.name], home.partitionFields);
@@ -62,7 +62,7 @@ function homeCollection({ model, homes }: DesignView, entity: EntityData, stored
   ];
 }
 
-function hotHome({ model, homes }: DesignView, entity: EntityData, stored: DynamoEntity): readonly Finding[] {
+function hotHome({ model, homes }: DesignView, entity: EntityData, stored: EstimatedEntity): readonly Finding[] {
   const home = homes.get(entity.name);
   if (home === undefined || home.sortFields.length === 0) return [];
   const by = home.partitionFields.map((field) => ({ kind: "field", field, param: field }) as const);
@@ -95,7 +95,7 @@ export function hotWrites(subject: string, units: number, shards: number | undef
       };
 }
 
-function movingKeys(entity: EntityData, stored: DynamoEntity): readonly Finding[] {
+function movingKeys(entity: EntityData, stored: EstimatedEntity): readonly Finding[] {
   if (entity.appendOnly) return [];
   const places = [...stored.indexed, ...stored.copies];
   const fields = new Set(

@@ -7,7 +7,7 @@ import { dynamodbCapability } from "./capability.js";
 import type { DesignView } from "./lint.js";
 import { hotWrites } from "./lint-entities.js";
 import { hottestShare, hottestWriteUnits, partitionReadUnits, partitionWriteUnits } from "./load.js";
-import type { DynamoEntity, DynamoPatternPlan } from "./types.js";
+import type { EstimatedEntity, EstimatedPattern } from "./types.js";
 
 /** A group above this is never read to its end, and grows without bound. */
 const largeCollection = 10 * 1024 ** 3;
@@ -17,18 +17,18 @@ export function lintPattern(
   view: DesignView,
   entity: EntityData,
   pattern: PatternData,
-  plan: DynamoPatternPlan | UnservedPattern,
+  plan: EstimatedPattern | UnservedPattern,
 ): readonly Finding[] {
   if (plan.kind === "unserved") return [unservedFinding(pattern)];
   return [
     ...consistency(pattern),
-    ...copies(view, entity, plan as DynamoPatternPlan),
-    ...hotReads(view, entity, pattern, plan as DynamoPatternPlan),
+    ...copies(view, entity, plan as EstimatedPattern),
+    ...hotReads(view, entity, pattern, plan as EstimatedPattern),
     ...(pattern.kind === "list" || pattern.kind === "listByKey"
       ? [
-          ...filter(pattern, plan as DynamoPatternPlan),
-          ...hotPlace(view, entity, pattern, plan as DynamoPatternPlan),
-          ...unbounded(view, entity, pattern, plan as DynamoPatternPlan),
+          ...filter(pattern, plan as EstimatedPattern),
+          ...hotPlace(view, entity, pattern, plan as EstimatedPattern),
+          ...unbounded(view, entity, pattern, plan as EstimatedPattern),
         ]
       : []),
     ...(pattern.kind === "top"
@@ -66,9 +66,9 @@ function consistency(pattern: PatternData): readonly Finding[] {
   ];
 }
 
-function copies({ entities }: DesignView, entity: EntityData, plan: DynamoPatternPlan): readonly Finding[] {
+function copies({ entities }: DesignView, entity: EntityData, plan: EstimatedPattern): readonly Finding[] {
   if (plan.reads.kind !== "copies") return [];
-  const { table } = (entities[entity.name] as DynamoEntity).estimate.insertUnits;
+  const { table } = (entities[entity.name] as EstimatedEntity).estimate.insertUnits;
   return [
     {
       code: "strong-read-on-index",
@@ -86,7 +86,7 @@ function hotReads(
   { model }: DesignView,
   entity: EntityData,
   pattern: PatternData,
-  plan: DynamoPatternPlan,
+  plan: EstimatedPattern,
 ): readonly Finding[] {
   const rate = model.workload.patterns[pattern.name]?.readsPerSecond;
   const units = plan.estimate.readUnits;
@@ -109,7 +109,7 @@ function hotReads(
   ];
 }
 
-function filter(pattern: ListPattern, plan: DynamoPatternPlan): readonly Finding[] {
+function filter(pattern: ListPattern, plan: EstimatedPattern): readonly Finding[] {
   if (plan.kind !== "list" || plan.request.filter === undefined) return [];
   const { where, range } = plan.request.filter;
   const fields = [
@@ -135,7 +135,7 @@ function hotPlace(
   { model, needs }: DesignView,
   entity: EntityData,
   pattern: ListPattern,
-  plan: DynamoPatternPlan,
+  plan: EstimatedPattern,
 ): readonly Finding[] {
   if (plan.reads.kind === "table" || plan.kind !== "list") return [];
   const need = needs.find((one) => one.patterns.includes(pattern.name));
@@ -148,7 +148,7 @@ function unbounded(
   { model, entities }: DesignView,
   entity: EntityData,
   pattern: ListPattern,
-  plan: DynamoPatternPlan,
+  plan: EstimatedPattern,
 ): readonly Finding[] {
   const fields = pattern.by.flatMap((part) => (part.kind === "field" ? [part.field] : []));
   if (fields.length < pattern.by.length || plan.reads.kind === "table" || plan.kind !== "list") return [];
@@ -156,7 +156,7 @@ function unbounded(
   const even = recordsPerGroup(entity, workload, fields);
   const hottest = (workload?.records ?? 0) * (hottestShare(model, entity, pattern.by) ?? 0);
   const group = Math.max(even ?? 0, hottest) / plan.request.shards;
-  const bytes = group * (entities[entity.name] as DynamoEntity).estimate.itemBytes;
+  const bytes = group * (entities[entity.name] as EstimatedEntity).estimate.itemBytes;
   if (bytes < largeCollection) return [];
   return [
     {
@@ -172,7 +172,7 @@ function unbounded(
 }
 
 function contributions({ model, entities }: DesignView, entity: EntityData, pattern: TopPattern): readonly Finding[] {
-  const made = (entities[entity.name] as DynamoEntity).contributions.find((one) => one.pattern === pattern.name);
+  const made = (entities[entity.name] as EstimatedEntity).contributions.find((one) => one.pattern === pattern.name);
   if (made === undefined || made.bucket !== undefined) return [];
   const records = model.workload.entities[entity.name]?.records;
   return [
@@ -192,7 +192,7 @@ function hotContributions(
   entity: EntityData,
   pattern: TopPattern,
 ): readonly Finding[] {
-  const made = (entities[entity.name] as DynamoEntity).contributions.find((one) => one.pattern === pattern.name);
+  const made = (entities[entity.name] as EstimatedEntity).contributions.find((one) => one.pattern === pattern.name);
   const units = hottestWriteUnits(model, entity, [], "contributions");
   if (made === undefined || units <= partitionWriteUnits) return [];
   return [hotWrites(pattern.name, units, made.shards)];

@@ -5,16 +5,16 @@ import { lintEntity } from "./lint-entities.js";
 import { lintPattern } from "./lint-patterns.js";
 import type { Need } from "./needs.js";
 import type { Home } from "./places.js";
-import type { DynamoEntity, DynamoIndex, DynamoPatternPlan } from "./types.js";
+import type { DynamoIndex, EstimatedEntity, EstimatedPattern } from "./types.js";
 
 /** What the lints see. */
 export interface DesignView {
   readonly model: ModelData;
   readonly homes: ReadonlyMap<string, Home>;
   readonly needs: readonly Need[];
-  readonly entities: { readonly [entity: string]: DynamoEntity };
+  readonly entities: { readonly [entity: string]: EstimatedEntity };
   readonly indexes: readonly DynamoIndex[];
-  readonly patterns: { readonly [name: string]: DynamoPatternPlan | UnservedPattern };
+  readonly patterns: { readonly [name: string]: EstimatedPattern | UnservedPattern };
 }
 
 /** Global secondary indexes that a table may have (manual: "Quotas in Amazon DynamoDB"). */

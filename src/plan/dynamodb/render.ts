@@ -4,13 +4,13 @@ import type { UnservedPattern } from "../types.js";
 import type {
   AskedKey,
   AskedPart,
-  DynamoEntity,
   DynamoEntry,
   DynamoMoney,
   DynamoPatternPlan,
   DynamoPlan,
   DynamoQuery,
-  DynamoTable,
+  EstimatedEntity,
+  EstimatedPattern,
   KeyPart,
 } from "./types.js";
 
@@ -23,7 +23,7 @@ export function renderDynamodb(plan: DynamoPlan): string {
   return `${lines.join("\n")}\n`;
 }
 
-function renderTable(table: DynamoTable): string[] {
+function renderTable(table: DynamoPlan["table"]): string[] {
   const lines = ["table", `  key      ${table.partition}, ${table.sort}: strings`];
   for (const { name, partition, sort, projection, serves } of table.indexes) {
     lines.push(`  index    ${name} (${partition}, ${sort}), projects ${projection}; for ${serves.join(", ")}`);
@@ -46,7 +46,7 @@ function renderMoney({ reads, writes, storage }: DynamoMoney): string {
   return `${formatNumber(sum)} a month: ${formatNumber(reads)} for reads, ${formatNumber(writes)} for writes, ${formatNumber(storage)} for storage`;
 }
 
-function renderEntity(entity: DynamoEntity): string[] {
+function renderEntity(entity: EstimatedEntity): string[] {
   const { estimate } = entity;
   const lines = [
     `entity ${entity.entity}`,
@@ -117,7 +117,7 @@ function renderParts(parts: readonly KeyPart[]): string {
     .join("");
 }
 
-function renderPattern(plan: DynamoPatternPlan | UnservedPattern): string[] {
+function renderPattern(plan: EstimatedPattern | UnservedPattern): string[] {
   if (plan.kind === "unserved") return [`pattern ${plan.pattern}`, `  unserved ${plan.why}`];
   const lines = [`pattern ${plan.pattern} (${plan.entity}, ${plan.consistency})`, ...renderRequests(plan)];
   const { rows, requests, readUnits, readUnitsFolded, requestsPerSecond, moneyPerMonth } = plan.estimate;

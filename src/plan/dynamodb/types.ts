@@ -2,19 +2,32 @@ import type { BucketUnit } from "../../model/bucket.js";
 import type { Consistency } from "../../model/consistency.js";
 import type { Condition, Direction } from "../../model/description.js";
 import type { Field } from "../../model/field.js";
-import type { PlanFacts, UnservedPattern } from "../types.js";
+import type { DesignFacts, PlanFacts, UnservedPattern } from "../types.js";
 import type { KeyDirection } from "./key-encoding.js";
 
-/** The physical design of a model on DynamoDB: one table. */
-export interface DynamoPlan extends PlanFacts {
+/** The physical design of a model on DynamoDB, one table: all that a client needs. */
+export interface DynamoTableDesign extends DesignFacts {
   readonly engine: "dynamodb";
   readonly table: DynamoTable;
   /** By entity name. */
   readonly entities: { readonly [entity: string]: DynamoEntity };
   /** By pattern name. */
   readonly patterns: { readonly [pattern: string]: DynamoPatternPlan | UnservedPattern };
+}
+
+/** The design with what it costs and what is wrong with it. */
+export interface DynamoPlan extends PlanFacts {
+  readonly engine: "dynamodb";
+  readonly table: DynamoTable & { readonly estimate: DynamoTableEstimate };
+  /** By entity name. */
+  readonly entities: { readonly [entity: string]: EstimatedEntity };
+  /** By pattern name. */
+  readonly patterns: { readonly [pattern: string]: EstimatedPattern | UnservedPattern };
   readonly grants: DynamoGrants;
 }
+
+export type EstimatedEntity = DynamoEntity & { readonly estimate: DynamoEntityEstimate };
+export type EstimatedPattern = DynamoPatternPlan & { readonly estimate: DynamoPatternEstimate };
 
 export interface DynamoTable {
   /** Attributes of the table's key, both strings. */
@@ -23,7 +36,6 @@ export interface DynamoTable {
   readonly indexes: readonly DynamoIndex[];
   /** Attribute of the table's time to live; undefined: no record expires. */
   readonly expires: string | undefined;
-  readonly estimate: DynamoTableEstimate;
 }
 
 /** A global secondary index; entries of several entities share it. */
@@ -109,7 +121,6 @@ export interface DynamoEntity {
   readonly copies: readonly DynamoEntry[];
   readonly contributions: readonly DynamoContribution[];
   readonly uniques: readonly DynamoUnique[];
-  readonly estimate: DynamoEntityEstimate;
 }
 
 export interface DynamoEntityEstimate {
@@ -220,7 +231,6 @@ interface DynamoPatternFacts {
     | { readonly kind: "index"; readonly index: string; readonly place: string }
     | { readonly kind: "copies"; readonly place: string }
     | { readonly kind: "contributions"; readonly place: string };
-  readonly estimate: DynamoPatternEstimate;
 }
 
 export type DynamoPatternPlan = DynamoGetPlan | DynamoListPlan | DynamoTogetherPlan | DynamoTopPlan;
