@@ -102,9 +102,8 @@ async function modifyBlindly(
   }
   const version = to.name(VERSION);
   // A record that is not there begins with a version of the clock, so that one that was deleted does not come back.
-  sets.push(
-    `${version} = if_not_exists(${version}, ${to.value({ N: upsert ? String(requests.nextVersion()) : "0" })}) + ${to.value({ N: "1" })}`,
-  );
+  const base = upsert ? requests.nextVersion() : 0;
+  sets.push(`${version} = if_not_exists(${version}, ${to.value({ N: String(base) })}) + ${to.value({ N: "1" })}`);
   sets.push(...remember(write.id, to));
   const conditions = [
     ...(upsert ? [] : [`attribute_exists(${PARTITION})`, ...notExpired(entity, to)]),
@@ -118,14 +117,15 @@ async function modifyBlindly(
     UpdateExpression: `SET ${sets.join(", ")}${removes.length === 0 ? "" : ` REMOVE ${removes.join(", ")}`}`,
     ConditionExpression: conditions.join(" AND "),
     ...to.members(),
-    ReturnValues: "UPDATED_NEW",
+    // What was there tells the version as well as what is there now, and is nothing where the record is new.
+    ReturnValues: "UPDATED_OLD",
     ReturnValuesOnConditionCheckFailure: "ALL_OLD",
   };
   for (let race = 0; race < MAX_RACES; race++) {
     const reply = await requests.write("UpdateItem", input, write.attempts);
     if (reply.kind === "reply") {
-      const made = reply.output["Attributes"] as { readonly [attribute: string]: AttributeValue } | undefined;
-      return { kind: "applied", version: Number(made?.[VERSION]?.N ?? 0) };
+      const was = reply.output["Attributes"] as { readonly [attribute: string]: AttributeValue } | undefined;
+      return { kind: "applied", version: Number(was?.[VERSION]?.N ?? base) + 1 };
     }
     if (reply.kind === "failed") {
       return reply.mayHaveRun ? settle(key, write, entity, reply.error) : failed(reply.error);
