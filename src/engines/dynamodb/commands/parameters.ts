@@ -1,11 +1,12 @@
 import type { CapacityDetail, Consumption, ConsumptionByTable } from "../data/capacity.js";
 import { tableArn } from "../data/definition.js";
 import type { Index, Table } from "../data/table.js";
-import { invalidValue, resourceNotFound, validation } from "../errors.js";
+import { invalidValue, resourceNotFound, tableNotFound, validation } from "../errors.js";
 import { Bindings } from "../expressions/bindings.js";
 import { ConditionCompiler, type Test } from "../expressions/condition.js";
-import { type ExpressionName, parseCondition, parseProjection } from "../expressions/parser.js";
+import { parseCondition, parseProjection } from "../expressions/parser.js";
 import { checkDistinct } from "../expressions/paths.js";
+import type { ExpressionName } from "../expressions/reader.js";
 import type { Path } from "../expressions/syntax.js";
 import { type Shape, string } from "../protocol/shapes.js";
 import { attribute, type Item, typeOf, type Value } from "../values/attribute-value.js";
@@ -59,6 +60,14 @@ export function tableOf(engine: Engine, name: unknown): Table {
   }
   const table = findTable(engine, name);
   if (table === undefined) throw resourceNotFound();
+  return table;
+}
+
+/** The table that a request about tables names. */
+export function namedTable({ engine, input }: Call): Table {
+  const name = input["TableName"] as string;
+  const table = findTable(engine, name);
+  if (table === undefined) throw tableNotFound(name);
   return table;
 }
 

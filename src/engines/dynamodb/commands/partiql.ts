@@ -12,7 +12,7 @@ import { tableKey } from "../values/key-encoding.js";
 import { andThen, type Call, type Engine, type Operation, type Reply } from "./operation.js";
 import { capacityShape, checkKey, consumed, consumedByTable, onFailureShape, tableOf } from "./parameters.js";
 import { columns, parsed, select } from "./partiql-select.js";
-import { eachAction, type ItemRead, readTogether, tokenOf, writeTogether } from "./transactions.js";
+import { eachAction, type ItemRead, readTogether, tokenOf, writeTogether } from "./together.js";
 import {
   applyWrite,
   checkWriteThrottle,

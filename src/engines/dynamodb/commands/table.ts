@@ -3,7 +3,8 @@ import { itemOperations } from "./items.js";
 import type { Operation } from "./operation.js";
 import { otherOperations } from "./other.js";
 import { partiqlOperations } from "./partiql.js";
-import { readOperations } from "./read.js";
+import { queryOperation } from "./query.js";
+import { scanOperation } from "./scan.js";
 import { streamOperations } from "./streams.js";
 import { tableOperations } from "./tables.js";
 import { tagOperations } from "./tags.js";
@@ -16,7 +17,8 @@ export const operations: readonly Operation[] = [
   ...itemOperations,
   ...batchOperations,
   ...transactionOperations,
-  ...readOperations,
+  queryOperation,
+  scanOperation,
   ...partiqlOperations,
   ...ttlOperations,
   ...tagOperations,

@@ -1,7 +1,7 @@
 import { fillExpiries } from "../data/backfill.js";
 import { validation } from "../errors.js";
 import { andThen, type Call, type Operation, type Reply } from "./operation.js";
-import { namedTable } from "./tables.js";
+import { namedTable } from "./parameters.js";
 
 const tableName = { kind: "string", required: true, min: 1, max: 1024 } as const;
 

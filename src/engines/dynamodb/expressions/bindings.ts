@@ -1,6 +1,6 @@
 import { DynamoError, validation } from "../errors.js";
 import { checkValue, type Item, type Value } from "../values/attribute-value.js";
-import type { ExpressionName } from "./parser.js";
+import type { ExpressionName } from "./reader.js";
 import type { Path } from "./syntax.js";
 
 const namePlaceholder = /^#[0-9a-zA-Z_]+$/;

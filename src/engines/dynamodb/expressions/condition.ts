@@ -12,8 +12,8 @@ import {
   type Value,
 } from "../values/attribute-value.js";
 import type { Bindings } from "./bindings.js";
-import type { ExpressionName } from "./parser.js";
 import { pathText, samePath, valueAt } from "./paths.js";
+import type { ExpressionName } from "./reader.js";
 import type { Comparator, Condition, Operand, Path } from "./syntax.js";
 
 /** Whether an item fulfils a condition. */

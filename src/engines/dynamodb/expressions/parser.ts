@@ -1,25 +1,10 @@
-import { type DynamoError, validation } from "../errors.js";
-import { isReserved } from "./reserved-words.js";
+import { type ExpressionName, ExpressionReader } from "./reader.js";
 import type { Action, Comparator, Condition, Operand, Path } from "./syntax.js";
-import { type Token, tokenize } from "./tokens.js";
 
 /**
  * A Pratt parser of DynamoDB's expressions.
  * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html
  */
-
-/** The parameter that an expression came in; its name is in every error. */
-export type ExpressionName =
-  | "ConditionExpression"
-  | "FilterExpression"
-  | "KeyConditionExpression"
-  | "ProjectionExpression"
-  | "UpdateExpression";
-
-/** Bytes that an expression may have. */
-const longest = 4096;
-/** Operators and functions that an expression may have; it nests no deeper. */
-const mostOperators = 300;
 
 /** How strongly operators bind; a prefix NOT binds more than AND. */
 const bindingPower: Readonly<Record<string, number>> = { OR: 1, AND: 2, NOT: 3, BETWEEN: 4, IN: 4 };
@@ -33,158 +18,41 @@ type Part =
   | { readonly is: "condition"; readonly condition: Condition; readonly parens: boolean };
 
 /** Reads one expression of any kind. */
-class Parser {
-  readonly #text: string;
-  readonly #name: ExpressionName;
-  readonly #tokens: Token[];
-  #at = 0;
-  #operators = 0;
-  #depth = 0;
-  /** The first thing that is wrong beside the syntax; syntax errors come before it. */
-  #fault: DynamoError | undefined;
-
-  constructor(name: ExpressionName, text: string) {
-    this.#name = name;
-    this.#text = text;
-    if (text === "") throw this.error("The expression can not be empty;");
-    const size = Buffer.byteLength(text);
-    if (size > longest) {
-      throw this.error(`Expression size has exceeded the maximum allowed size; expression size: ${size}`);
-    }
-    this.#tokens = tokenize(text);
-    if (this.#tokens.length === 1) throw this.error("The expression can not be empty;");
-  }
-
-  error(message: string): DynamoError {
-    return validation(`Invalid ${this.#name}: ${message}`);
-  }
-
-  /** Notes what is wrong, to be told when the syntax is right. */
-  #note(message: string): void {
-    this.#fault ??= this.error(message);
-  }
-
-  get #token(): Token {
-    return this.#tokens[this.#at]!;
-  }
-
-  #next(): Token {
-    return this.#tokens[this.#at++]!;
-  }
-
-  /** The error at a token, shown with its neighbours. */
-  #syntax(at = this.#at): DynamoError {
-    const token = this.#tokens[at]!;
-    const first = this.#tokens[at - 1] ?? token;
-    const last = this.#tokens[at + 1] ?? token;
-    return this.error(
-      `Syntax error; token: "${token.text}", near: "${this.#text.slice(first.start, last.end).trim()}"`,
-    );
-  }
-
-  /** Whether the current token is this word, in any case. */
-  #isWord(word: string): boolean {
-    const token = this.#token;
-    return token.kind === "name" && token.text.toUpperCase() === word;
-  }
-
-  #isSymbol(symbol: string): boolean {
-    const token = this.#token;
-    return token.kind === "symbol" && token.text === symbol;
-  }
-
-  #expect(symbol: string): void {
-    if (!this.#isSymbol(symbol)) throw this.#syntax();
-    this.#at++;
-  }
-
-  #count(): void {
-    this.#operators++;
-  }
-
-  #deeper<T>(parse: () => T): T {
-    // What nests so deeply has more operators than it may have, or parentheses that are redundant.
-    if (++this.#depth > mostOperators) {
-      throw this.error(`The expression contains too many operators; operator count: ${this.#depth}`);
-    }
-    const result = parse();
-    this.#depth--;
-    return result;
-  }
-
-  end(): void {
-    if (this.#token.kind !== "end") throw this.#syntax();
-    if (this.#operators > mostOperators) {
-      throw this.error(`The expression contains too many operators; operator count: ${this.#operators}`);
-    }
-    if (this.#fault !== undefined) throw this.#fault;
-  }
-
-  #path(): Path {
-    const parts: (string | number)[] = [];
-    const element = (): void => {
-      const token = this.#token;
-      if (token.kind !== "name" && token.kind !== "#name") throw this.#syntax();
-      if (token.kind === "name" && isReserved(token.text)) {
-        this.#note(`Attribute name is a reserved keyword; reserved keyword: ${token.text}`);
-      }
-      parts.push(token.text);
-      this.#at++;
-    };
-    element();
-    for (;;) {
-      if (this.#isSymbol(".")) {
-        this.#at++;
-        element();
-      } else if (this.#isSymbol("[")) {
-        this.#at++;
-        if (this.#token.kind !== "number") throw this.#syntax();
-        parts.push(Number(this.#next().text));
-        this.#expect("]");
-      } else break;
-      if (parts.length > 32) {
-        this.#note(`The document path has too many nesting levels; nesting levels: ${parts.length}`);
-      }
-    }
-    return parts;
-  }
-
+class Parser extends ExpressionReader {
   #arguments(): Operand[] {
     const args: Operand[] = [];
-    this.#expect("(");
-    if (!this.#isSymbol(")")) {
+    this.expect("(");
+    if (!this.isSymbol(")")) {
       for (;;) {
-        args.push(
-          this.#deeper(() => (this.#name === "UpdateExpression" ? this.#updateOperand() : this.#plainOperand())),
-        );
-        if (!this.#isSymbol(",")) break;
-        this.#at++;
+        args.push(this.deeper(() => (this.name === "UpdateExpression" ? this.#updateOperand() : this.#plainOperand())));
+        if (!this.isSymbol(",")) break;
+        this.at++;
       }
     }
-    this.#expect(")");
+    this.expect(")");
     return args;
   }
 
   /** A value, a call or a path, without parentheses. */
   #simple(): Operand {
-    const token = this.#token;
+    const token = this.token;
     if (token.kind === ":value") {
-      this.#at++;
+      this.at++;
       return { kind: "value", name: token.text };
     }
-    const following = this.#tokens[this.#at + 1];
+    const following = this.tokens[this.at + 1];
     if (token.kind === "name" && following?.kind === "symbol" && following.text === "(") {
-      this.#at++;
-      this.#count();
+      this.at++;
+      this.count();
       return { kind: "call", name: token.text, args: this.#arguments() };
     }
-    return { kind: "path", path: this.#path() };
+    return { kind: "path", path: this.path() };
   }
 
   /** An operand of a condition, in parentheses or not. */
   #plainOperand(): Operand {
     const part = this.#part(bindingPower["BETWEEN"]!);
-    if (part.is === "condition") throw this.#syntax();
+    if (part.is === "condition") throw this.syntax();
     return part.operand;
   }
 
@@ -199,31 +67,31 @@ class Parser {
   #asCondition(part: Part): Condition {
     if (part.is === "condition") return part.condition;
     if (part.operand.kind === "call") return part.operand;
-    throw this.#syntax();
+    throw this.syntax();
   }
 
   #asOperand(part: Part, at: number): Operand {
-    if (part.is === "condition") throw this.#syntax(at);
+    if (part.is === "condition") throw this.syntax(at);
     return part.operand;
   }
 
   #prefix(): Part {
-    if (this.#isSymbol("(")) {
-      this.#at++;
-      const inner = this.#deeper(() => this.#part(0));
-      this.#expect(")");
-      if (inner.parens) this.#note("The expression has redundant parentheses;");
+    if (this.isSymbol("(")) {
+      this.at++;
+      const inner = this.deeper(() => this.#part(0));
+      this.expect(")");
+      if (inner.parens) this.note("The expression has redundant parentheses;");
       return { ...inner, parens: true };
     }
-    if (this.#isWord("NOT")) {
-      this.#at++;
-      this.#count();
-      const operand = this.#deeper(() => this.#asCondition(this.#part(bindingPower["NOT"]!)));
+    if (this.isWord("NOT")) {
+      this.at++;
+      this.count();
+      const operand = this.deeper(() => this.#asCondition(this.#part(bindingPower["NOT"]!)));
       return { is: "condition", condition: { kind: "not", operand }, parens: false };
     }
-    const token = this.#token;
+    const token = this.token;
     // Words of the language are no paths; other reserved words are told apart from syntax errors.
-    if (token.kind === "name" && conditionWords.has(token.text.toUpperCase())) throw this.#syntax();
+    if (token.kind === "name" && conditionWords.has(token.text.toUpperCase())) throw this.syntax();
     return { is: "operand", operand: this.#simple(), parens: false };
   }
 
@@ -231,8 +99,8 @@ class Parser {
   #part(power: number): Part {
     let left = this.#prefix();
     for (;;) {
-      const token = this.#token;
-      const at = this.#at;
+      const token = this.token;
+      const at = this.at;
       const operator = token.kind === "name" ? token.text.toUpperCase() : token.text;
       const strength =
         token.kind === "symbol" && comparators.has(operator)
@@ -241,32 +109,32 @@ class Parser {
             ? (bindingPower[operator] ?? 0)
             : 0;
       if (strength <= power) return left;
-      this.#at++;
-      this.#count();
+      this.at++;
+      this.count();
       let condition: Condition;
       if (operator === "AND" || operator === "OR") {
         const first = this.#logical(left, at);
         const second = this.#logical(
-          this.#deeper(() => this.#part(strength)),
-          this.#at,
+          this.deeper(() => this.#part(strength)),
+          this.at,
         );
         condition = { kind: operator === "AND" ? "and" : "or", left: first, right: second };
       } else if (operator === "BETWEEN") {
         const operand = this.#asOperand(left, at);
         const low = this.#plainOperand();
-        if (!this.#isWord("AND")) throw this.#syntax();
-        this.#at++;
+        if (!this.isWord("AND")) throw this.syntax();
+        this.at++;
         condition = { kind: "between", operand, low, high: this.#plainOperand() };
       } else if (operator === "IN") {
         const operand = this.#asOperand(left, at);
-        this.#expect("(");
+        this.expect("(");
         const list: Operand[] = [];
         for (;;) {
           list.push(this.#plainOperand());
-          if (!this.#isSymbol(",")) break;
-          this.#at++;
+          if (!this.isSymbol(",")) break;
+          this.at++;
         }
-        this.#expect(")");
+        this.expect(")");
         condition = { kind: "in", operand, list };
       } else {
         const first = this.#asOperand(left, at);
@@ -279,7 +147,7 @@ class Parser {
   #logical(part: Part, at: number): Condition {
     if (part.is === "condition") return part.condition;
     if (part.operand.kind === "call") return part.operand;
-    throw this.#syntax(at);
+    throw this.syntax(at);
   }
 
   // ---- projections
@@ -287,9 +155,9 @@ class Parser {
   paths(): Path[] {
     const paths: Path[] = [];
     for (;;) {
-      paths.push(this.#path());
-      if (!this.#isSymbol(",")) return paths;
-      this.#at++;
+      paths.push(this.path());
+      if (!this.isSymbol(",")) return paths;
+      this.at++;
     }
   }
 
@@ -297,19 +165,19 @@ class Parser {
 
   #sum(): Operand {
     const left = this.#updateOperand();
-    if (!this.#isSymbol("+") && !this.#isSymbol("-")) return left;
-    const operator = this.#next().text as "+" | "-";
-    this.#count();
+    if (!this.isSymbol("+") && !this.isSymbol("-")) return left;
+    const operator = this.next().text as "+" | "-";
+    this.count();
     return { kind: "sum", operator, left, right: this.#updateOperand() };
   }
 
   #updateOperand(): Operand {
-    if (!this.#isSymbol("(")) return this.#simple();
-    this.#at++;
-    const redundant = this.#isSymbol("(");
-    const inner = this.#deeper(() => this.#sum());
-    this.#expect(")");
-    if (redundant) this.#note("The expression has redundant parentheses;");
+    if (!this.isSymbol("(")) return this.#simple();
+    this.at++;
+    const redundant = this.isSymbol("(");
+    const inner = this.deeper(() => this.#sum());
+    this.expect(")");
+    if (redundant) this.note("The expression has redundant parentheses;");
     return inner;
   }
 
@@ -317,31 +185,31 @@ class Parser {
     const actions: Action[] = [];
     const seen = new Set<string>();
     do {
-      const token = this.#token;
+      const token = this.token;
       const section = token.text.toUpperCase();
-      if (token.kind !== "name" || !sectionWords.has(section)) throw this.#syntax();
-      if (seen.has(section)) this.#note(`The "${section}" section can only be used once in an update expression;`);
+      if (token.kind !== "name" || !sectionWords.has(section)) throw this.syntax();
+      if (seen.has(section)) this.note(`The "${section}" section can only be used once in an update expression;`);
       seen.add(section);
-      this.#at++;
+      this.at++;
       for (;;) {
         actions.push(this.#action(section));
-        if (!this.#isSymbol(",")) break;
-        this.#at++;
+        if (!this.isSymbol(",")) break;
+        this.at++;
       }
-    } while (this.#token.kind !== "end");
+    } while (this.token.kind !== "end");
     return actions;
   }
 
   #action(section: string): Action {
-    const path = this.#path();
+    const path = this.path();
     if (section === "REMOVE") return { kind: "remove", path };
     if (section === "SET") {
-      this.#expect("=");
+      this.expect("=");
       return { kind: "set", path, operand: this.#sum() };
     }
-    const token = this.#token;
-    if (token.kind !== ":value") throw this.#syntax();
-    this.#at++;
+    const token = this.token;
+    if (token.kind !== ":value") throw this.syntax();
+    this.at++;
     return { kind: section === "ADD" ? "add" : "delete", path, operand: { kind: "value", name: token.text } };
   }
 }

@@ -1,6 +1,6 @@
 import { validation } from "../errors.js";
 import { attribute, type Item, setAttribute, type Value } from "../values/attribute-value.js";
-import type { ExpressionName } from "./parser.js";
+import type { ExpressionName } from "./reader.js";
 import type { Path } from "./syntax.js";
 
 /** The value at a path; undefined where there is none. */
