@@ -3,69 +3,15 @@
  * answers file that the example's patterns give, alone or added up.
  */
 
-import { existsSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { add, all, days, type LoadedShop, loadedShop, months, pennies, thousandths } from "./answers.js";
+import { type Answers, type Country, FILE, readAnswers, skipped, there } from "./retail-file.js";
 
-const FOLDER = "../shared/data";
-const FILE = `${FOLDER}/online-retail.csv.gz`;
-const there = existsSync(FILE) && existsSync(`${FOLDER}/online-retail.answers.json`);
-
-interface Line {
-  readonly seq: number;
-  readonly timestamp: string;
-  readonly invoiceNo: string;
-  readonly stockCode: string;
-  readonly description: string;
-  readonly quantity: number;
-  readonly unitPrice: string;
-  readonly lineTotal: string;
-}
-interface Answers {
-  readonly source: { readonly rows: number };
-  readonly distinct: { readonly [what: string]: number };
-  readonly rowsByKind: { readonly adjustment: number; readonly cancellation: number; readonly purchase: number };
-  readonly topCustomersAllTime: readonly { customerId: string; spend: string; rows: number }[];
-  readonly topCustomersDecember2010: readonly { customerId: string; spend: string; rows: number }[];
-  readonly rowsPerDay: { readonly [day: string]: number };
-  readonly rowsPerMonth: { readonly [month: string]: number };
-  readonly identifiedCustomersPerMonth: { readonly [month: string]: number };
-  readonly customer17850: {
-    readonly rows: number;
-    readonly latest5Rows: readonly Line[];
-    readonly latest5RowsWithPositiveQuantity: readonly Line[];
-    readonly latest5Invoices: readonly {
-      invoiceNo: string;
-      timestamp: string;
-      lastSeq: number;
-      rows: number;
-      total: string;
-    }[];
-  };
-  readonly revenuePerCountry: {
-    readonly identified: readonly Country[];
-    readonly positiveQuantity: { readonly countries: readonly Country[] };
-    readonly net: { readonly countries: readonly Country[] };
-    readonly totals: { readonly identified: string; readonly positiveQuantity: string; readonly net: string };
-  };
-  readonly topStockCodes: {
-    readonly [kind in "positiveQuantity" | "net"]: readonly { stockCode: string; quantity: number; rows: number }[];
-  };
-  readonly largestCustomersByRows: readonly { customerId: string; rows: number }[];
-  readonly descriptionSearch: { readonly hits: { readonly [words: string]: number } };
-}
-interface Country {
-  readonly country: string;
-  readonly revenue: string;
-  readonly revenueExact: string;
-  readonly rows: number;
-}
-
-describe.skipIf(!there)(`the Online Retail data set${there ? "" : ` (skipped: ${FILE} is not there)`}`, () => {
+describe.skipIf(!there)(`the Online Retail data set${skipped}`, () => {
   let loaded: LoadedShop;
   let answers: Answers;
   beforeAll(async () => {
-    answers = JSON.parse(readFileSync(`${FOLDER}/online-retail.answers.json`, "utf8")) as Answers;
+    answers = readAnswers();
     loaded = await loadedShop("mongodb", FILE);
   }, 300_000);
   afterAll(() => loaded?.[Symbol.asyncDispose](), 60_000);
