@@ -132,8 +132,18 @@ if retry==0 and free>=cost then retry=reset end
 end
 end
 end`,
+    // What is given back comes out of the newest bucket, then out of those before it.
     charge: `local add=math.max(cost,-newest)
-newest=newest+add left=left-add
+newest=newest+add
+if add>cost then
+local list={}
+for v in string.gmatch(older,'%d+') do
+local less=math.max(cost-add,-v)
+add=add+less list[#list+1]=v+less
+end
+older=#list>0 and ' '..table.concat(list,' ') or ''
+end
+left=left-add
 if cost>0 then reset=(n+${buckets + 1})*${width}-now end
 call('SET',K,format('%d %d %d',n,used+add,newest)..older,'PX',${Math.ceil(((buckets + 1) * width) / 1000)})`,
   };

@@ -9,6 +9,7 @@ import {
   startServer,
   suiteOn,
 } from "../../../test/patterns/clients.js";
+import { millisecondsOf, quickestOf } from "../../../test/patterns/times.js";
 import {
   concurrencyLimit,
   fixedWindow,
@@ -73,6 +74,18 @@ describe.each(drivers)("rate limits over %s", (driver) => {
     expect(await limiter.consume("a")).toMatchObject({ allowed: true, remaining: 4 });
   });
 
+  it("gives back what was charged in a bucket before the newest", async () => {
+    const limit = slidingWindow({ limit: 5, windowMs: 10_000 });
+    const limiter = rateLimit(on.client, { prefix: freshName(), limit, deadlineMs: 5_000 });
+    await limiter.consume("a", { cost: 2 });
+    await sleep(1_020);
+    await limiter.consume("a", { cost: 2 });
+    expect(await limiter.reward("a", 3)).toMatchObject({ remaining: 4 });
+    expect(await limiter.peek("a")).toMatchObject({ allowed: true, remaining: 4 });
+    expect(await limiter.reward("a", 3)).toMatchObject({ remaining: 5 });
+    expect(await limiter.peek("a")).toMatchObject({ remaining: 5, resetMs: 0 });
+  });
+
   it("holds several limits at once, or charges none", async () => {
     const limiter = rateLimit(on.client, {
       prefix: freshName(),
@@ -121,17 +134,21 @@ describe.runIf(singleServer)("in an outage", () => {
     await free.consume("a");
     on.proxy.setRule(() => ({ kind: "black-hole" }));
     for (let i = 0; i < 4; i++) {
-      const from = performance.now();
-      expect(await free.consume("a")).toMatchObject({ allowed: true, degraded: "open" });
-      expect(await shut.consume("a")).toMatchObject({ allowed: false, degraded: "closed" });
-      expect(await alone.peek("a")).toMatchObject({ allowed: i < 2, remaining: Math.max(0, 2 - i) });
-      expect(await alone.consume("a")).toMatchObject({ allowed: i < 2, degraded: "local" });
-      expect(performance.now() - from).toBeLessThan(4 * 60 * 1.2 + 60);
+      const ms = await millisecondsOf(async () => {
+        expect(await free.consume("a")).toMatchObject({ allowed: true, degraded: "open" });
+        expect(await shut.consume("a")).toMatchObject({ allowed: false, degraded: "closed" });
+        expect(await alone.peek("a")).toMatchObject({ allowed: i < 2, remaining: Math.max(0, 2 - i) });
+        expect(await alone.consume("a")).toMatchObject({ allowed: i < 2, degraded: "local" });
+      });
+      expect(ms).toBeLessThan(4 * 60 * 1.2 + 60);
     }
-    const from = performance.now();
-    expect(await alone.peek("b")).toMatchObject({ allowed: true, resetMs: 0 });
-    await alone.consume("b");
-    expect(performance.now() - from).toBeLessThan(5);
+    let n = 0;
+    const ms = await quickestOf(async () => {
+      const key = `b${n++}`;
+      expect(await alone.peek(key)).toMatchObject({ allowed: true, resetMs: 0 });
+      await alone.consume(key);
+    });
+    expect(ms).toBeLessThan(5);
     on.proxy.setRule(undefined);
     on.proxy.cutAll();
     await expect.poll(async () => (await free.consume("a")).degraded, { timeout: 2_000 }).toBeUndefined();
