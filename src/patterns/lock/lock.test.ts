@@ -52,7 +52,7 @@ describe.each(drivers)("locks over %s", (driver) => {
     const from = performance.now();
     await held.release();
     await Promise.all(waiting);
-    expect(performance.now() - from).toBeLessThan(600);
+    expect(performance.now() - from).toBeLessThan(1_500);
     expect(order).toEqual([0, 1, 2, 3]);
     expect([...fences].sort((a, b) => a - b)).toEqual(fences);
     here.close();
@@ -138,7 +138,7 @@ describe.runIf(singleServer).each(["ioredis 5", "node-redis 6"] as const)(
       const from = performance.now();
       await held.release();
       const next = await waiting;
-      expect(performance.now() - from).toBeLessThan(500);
+      expect(performance.now() - from).toBeLessThan(1_500);
       await next.release();
       here.close();
       there.close();
@@ -155,7 +155,7 @@ describe.runIf(singleServer).each(["ioredis 5", "node-redis 6"] as const)(
       const from = performance.now();
       await expect(there.acquire("a", { waitMs: 120 })).rejects.toMatchObject({ code: "CONFLICT" });
       await expect(there.acquire("a", { signal: AbortSignal.timeout(60) })).rejects.toMatchObject({ code: "ABORTED" });
-      expect(performance.now() - from).toBeLessThan(1_000);
+      expect(performance.now() - from).toBeLessThan(2_000);
       const waiting = there.acquire("a", { waitMs: 5_000 });
       await sleep(100);
       await held.release();

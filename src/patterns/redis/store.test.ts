@@ -8,6 +8,7 @@ import {
   startServer,
   suiteOn,
 } from "../../../test/patterns/clients.js";
+import { millisecondsOf, quickestOf } from "../../../test/patterns/times.js";
 import { script } from "./script.js";
 import { serverClock } from "./server-clock.js";
 import { RedisStore } from "./store.js";
@@ -51,17 +52,19 @@ describe.each(drivers)("the store over %s", (driver) => {
     const key = freshName();
     await store.run(increment, [key], ["1"]);
     on.proxy.setRule(() => ({ kind: "black-hole" }));
-    const from = performance.now();
-    const calls = await Promise.allSettled(Array.from({ length: 5 }, () => store.run(increment, [key], ["1"])));
-    expect(performance.now() - from).toBeLessThan(160);
+    let calls: PromiseSettledResult<unknown>[] = [];
+    const ms = await millisecondsOf(async () => {
+      calls = await Promise.allSettled(Array.from({ length: 5 }, () => store.run(increment, [key], ["1"])));
+    });
+    expect(ms).toBeLessThan(160);
     expect(calls.map((call) => (call as PromiseRejectedResult).reason.code)).toEqual(Array(5).fill("OUTCOME_UNKNOWN"));
     expect(store.broken).toBe(true);
-    const at = performance.now();
-    await expect(store.run(increment, [key], ["1"])).rejects.toMatchObject({
-      code: "UNAVAILABLE",
-      data: { applied: false },
-    });
-    expect(performance.now() - at).toBeLessThan(5);
+    const refused = () =>
+      expect(store.run(increment, [key], ["1"])).rejects.toMatchObject({
+        code: "UNAVAILABLE",
+        data: { applied: false },
+      });
+    expect(await quickestOf(refused)).toBeLessThan(5);
     on.proxy.setRule(undefined);
     on.proxy.cutAll();
     const back = performance.now();
