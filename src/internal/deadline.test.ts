@@ -110,4 +110,21 @@ describe("a deadline", () => {
     expect(whole.part(400).totalMs).toBe(400);
     expect(whole.part(5_000).totalMs).toBeLessThanOrEqual(1_000);
   });
+
+  it("is over when the call has ended: work of it that goes on begins no timer and sends nothing", async () => {
+    const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+    const before = timers();
+    const ended = new Deadline({ deadlineMs: 60_000 });
+    ended.dispose();
+    expect(ended.over).toBe(true);
+    expect(ended.signal.aborted).toBe(true);
+    let sent = false;
+    const send = async () => {
+      sent = true;
+    };
+    await expect(ended.run(send)).rejects.toMatchObject({ code: "DEADLINE_EXCEEDED" });
+    await expect(ended.part(1_000).run(send)).rejects.toMatchObject({ code: "DEADLINE_EXCEEDED" });
+    expect(sent).toBe(false);
+    expect(timers()).toBe(before);
+  });
 });

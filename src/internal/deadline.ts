@@ -34,6 +34,7 @@ export class Deadline {
   #timer: NodeJS.Timeout | undefined;
   #leaveOuter: (() => void) | undefined;
   #shared: AbortController | undefined;
+  #disposed = false;
   /** What runs, each with a signal of its own, and what ends its wait. */
   readonly #running = new Map<AbortController, () => void>();
 
@@ -63,9 +64,9 @@ export class Deadline {
     return this.#deadlineMs - (this.#clock.monotonic() - this.#startedAt);
   }
 
-  /** True when the time has passed or the caller's signal was aborted. */
+  /** True when the time has passed, the caller's signal was aborted, or the call has ended. */
   get over(): boolean {
-    return this.#outer?.aborted === true || this.remainingMs() <= 0;
+    return this.#disposed || this.#outer?.aborted === true || this.remainingMs() <= 0;
   }
 
   /**
@@ -153,15 +154,21 @@ export class Deadline {
 
   /** A part of this deadline: ends after `ms` or with this one, whichever is first. */
   part(ms: number): Deadline {
-    return new Deadline({
+    const part = new Deadline({
       deadlineMs: Math.max(1, Math.min(ms, this.remainingMs())),
       signal: this.#outer,
       clock: this.#clock,
     });
+    if (this.#disposed) part.dispose();
+    return part;
   }
 
-  /** Frees the timer and what waits for the caller's signal; `signal` is not to be used any more. */
+  /**
+   * Ends the call: frees the timer and what waits for the caller's signal. Work that goes on all the same begins no timer
+   * any more and sends nothing: `signal` is aborted, `run` rejects, and so it is for parts.
+   */
   dispose(): void {
+    this.#disposed = true;
     if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#leaveOuter?.();

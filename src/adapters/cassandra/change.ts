@@ -25,7 +25,8 @@ export async function changeRecord(
   entity: StoredEntity,
   blind = false,
 ): Promise<WriteOutcome> {
-  return entity.queue.run(entity.codec.identity(key), () => change(key, decide, write, entity, blind));
+  const work = () => change(key, decide, write, entity, blind);
+  return entity.queue.run(entity.codec.identity(key), work, write.attempts);
 }
 
 async function change(

@@ -16,6 +16,14 @@ export interface LeaseKeeper {
   giveBack(bucket: PlacedBucket, deadline: Deadline): Promise<void>;
 }
 
+/** A lease that this process has, or asks for. */
+interface Lease extends PlacedBucket {
+  /** When it ends; undefined: it is asked for. */
+  until: number | undefined;
+  /** Settles, and never fails, when the lease was given or refused. */
+  readonly asked: Promise<unknown>;
+}
+
 /** How long a lease lasts, and how much of it must be left for a write. */
 const LEASE_MS = 10 * 60_000;
 const RENEW_MS = 5 * 60_000;
@@ -30,7 +38,7 @@ const IN_FLIGHT = 16;
  */
 export class BucketLeases {
   readonly #keeper: LeaseKeeper;
-  readonly #leases = new Map<string, PlacedBucket & { readonly until: Promise<number> }>();
+  readonly #leases = new Map<string, Lease>();
   /** A write that was sent and not answered may yet arrive: its leases must run out by themselves. */
   #doubtful = false;
 
@@ -38,34 +46,48 @@ export class BucketLeases {
     this.#keeper = keeper;
   }
 
-  /** Makes sure that these buckets are open while a write is under way. */
+  /**
+   * Makes sure that these buckets are open while a write is under way.
+   *
+   * @throws KeyfoldError the engine's, or `DEADLINE_EXCEEDED` and `ABORTED` where this call's own time is over.
+   */
   async open(buckets: readonly PlacedBucket[], deadline: Deadline): Promise<void> {
-    const waiting: Promise<unknown>[] = [];
-    for (const bucket of buckets) waiting.push(this.#take(bucket, deadline));
+    const waiting: Promise<void>[] = [];
+    for (const bucket of buckets) {
+      const { until = 0 } = this.#leases.get(nameOf(bucket)) ?? {};
+      if (until - this.#keeper.clock.now() <= RENEW_MS) waiting.push(this.#take(bucket, deadline));
+    }
     if (waiting.length > 0) await Promise.all(waiting);
   }
 
-  async #take({ place, bucket }: PlacedBucket, deadline: Deadline): Promise<void> {
-    const name = `${place}\0${bucket}`;
+  async #take(bucket: PlacedBucket, deadline: Deadline): Promise<void> {
+    const name = nameOf(bucket);
     for (;;) {
       const held = this.#leases.get(name);
-      if (held !== undefined) {
-        const until = await held.until.catch(() => 0);
-        if (until - this.#keeper.clock.now() > RENEW_MS) return;
-        // Another call may have renewed it while this one waited.
-        if (this.#leases.get(name) !== held) continue;
-      }
-      const until = this.#renew({ place, bucket }, deadline);
-      this.#leases.set(name, { place, bucket, until });
-      await until;
+      // Another call that asks for it may have more time than this one.
+      if (held !== undefined && held.until === undefined) await deadline.run(() => held.asked);
+      const { until = 0 } = this.#leases.get(name) ?? {};
+      if (until - this.#keeper.clock.now() > RENEW_MS) return;
+      // It was refused, or somebody else asks again already.
+      if (this.#leases.get(name) !== held) continue;
+      await this.#renew(name, bucket, deadline);
       return;
     }
   }
 
-  async #renew(bucket: PlacedBucket, deadline: Deadline): Promise<number> {
+  async #renew(name: string, bucket: PlacedBucket, deadline: Deadline): Promise<void> {
     const until = this.#keeper.clock.now() + LEASE_MS;
-    await this.#keeper.renew(bucket, until, deadline);
-    return until;
+    const renewed = this.#keeper.renew(bucket, until, deadline);
+    const { place, bucket: part } = bucket;
+    const lease: Lease = { place, bucket: part, until: undefined, asked: renewed.catch(() => {}) };
+    this.#leases.set(name, lease);
+    try {
+      await renewed;
+      lease.until = until;
+    } catch (error) {
+      lease.until = 0;
+      throw error;
+    }
   }
 
   /** Told of a write that was sent and not answered. */
@@ -86,4 +108,8 @@ export class BucketLeases {
     };
     await Promise.all(Array.from({ length: Math.min(IN_FLIGHT, leases.length) }, worker));
   }
+}
+
+function nameOf({ place, bucket }: PlacedBucket): string {
+  return `${place}\0${bucket}`;
 }
