@@ -168,6 +168,19 @@ test("a value is free at once when its record is gone and its row was left", asy
   expect(await outcome(two.shop.account.insert(make({ email: "e1@x" })))).toBe("CONFLICT");
 });
 
+test("a value that another record claims is waited for, and is free when that one was there already", async () => {
+  const [one, two] = await start();
+  const record = make();
+  await one.shop.account.insert(record);
+  const stop = one.stopAt(HOME);
+  const first = outcome(one.shop.account.insert({ ...record, email: "h1@x" }));
+  await stop.reached;
+  const second = outcome(two.shop.account.insert(make({ email: "h1@x" })));
+  stop.goOn();
+  expect(await first).toBe("CONFLICT");
+  expect(await second).toBe("done");
+});
+
 test("a record that its server refuses gives its values back", async () => {
   const [one, two] = await start();
   const large = make({ email: "f1@x", team: "x".repeat(16 * 1024 * 1024) });

@@ -17,9 +17,12 @@ import { readHome, type StoredEntity } from "./write.js";
  * after it was. Each attempt to write has a token of its own, and frees only what that token claimed, or the claim that
  * it saw before it wrote: what another write of the same record took over meanwhile stays that one's. What is held and
  * what no record stands for may be taken over at once, a claim after a minute; a writer that was only slow finds its
- * claim gone when it wants to hold it, and takes its record back.
+ * claim gone when it wants to hold it, and takes its record back. A claim of another record is waited for, as it may be
+ * given back: values are claimed in the order of their tables, so that no two writers wait for each other.
  */
 const STALE_MS = 60_000;
+/** How long a claim of another record is waited for: then its writer is taken to be dead, and the value to be its own. */
+const PENDING_MS = 2_000;
 /** A value that is lost and claimed again while it is to be held: so often, then others want it for good. */
 const HOLD_ATTEMPTS = 5;
 /** By so much the clocks of two processes may differ where a record ends. */
@@ -99,7 +102,7 @@ export async function claimUniques(
     for (const value of next) {
       if (had.has(nameOf(value))) continue;
       if (over) {
-        if (!(await isOthers(await rowOf(value, entity, write), owner, value, entity, write.attempts))) continue;
+        if (!(await isOthers(value, owner, entity, write))) continue;
       } else {
         const claim = await claimOne(value, owner, token, entity, write, write.attempts);
         if (claim !== "unique") {
@@ -160,6 +163,7 @@ async function claimOne(
   const statements = statementsOf(value.table, entity);
   const now = (): Date => new Date(requests.clock.now());
   const mine = [owner, token, false];
+  const patience = patienceOf(deadline, entity);
   let previous: Claim["previous"];
   const send = async (statement: Statement, params: () => readonly unknown[]): Promise<Row> => {
     for (let attempt = 1; ; attempt++) {
@@ -174,7 +178,10 @@ async function claimOne(
     const row = await send(statements.claim, () => [...value.key, ...mine, now()]);
     if (row["[applied]"] === true || row["kf_claim"] === token) return { value, token, previous };
     const own = row["kf_owner"] === owner;
-    if (await isOthers(row, owner, value, entity, deadline)) return "unique";
+    if (!own && !(await isStale(row, value, entity, deadline))) {
+      if (await isDecided(row, value, patience, entity, deadline)) continue;
+      return "unique";
+    }
     // Its own row is left from a time when the record had the value, or another write of the record is under way.
     previous = own ? { token: row["kf_claim"], held: row["kf_held"] } : undefined;
     const taken = await send(statements.take, () => [...mine, now(), ...value.key, row["kf_claim"]]);
@@ -225,16 +232,40 @@ async function rowOf({ table, key }: Value, entity: StoredEntity, write: Write):
   return rows?.[0] ?? {};
 }
 
-/** Whether another record has a value, or is about to. */
-async function isOthers(
+/** Whether another record has a value. */
+async function isOthers(value: Value, owner: string, entity: StoredEntity, write: Write): Promise<boolean> {
+  const patience = patienceOf(write.attempts, entity);
+  for (;;) {
+    const row = await rowOf(value, entity, write);
+    const by = row["kf_owner"] ?? undefined;
+    if (by === undefined || by === owner || (await isStale(row, value, entity, write.attempts))) return false;
+    if (!(await isDecided(row, value, patience, entity, write.attempts))) return true;
+  }
+}
+
+/** Until when claims of others are waited for, by the monotonic clock. */
+function patienceOf(deadline: Deadline, { requests }: StoredEntity): number {
+  return requests.clock.monotonic() + Math.min(PENDING_MS, deadline.remainingMs() / 2);
+}
+
+/** Waits until a claim of another record is held or given back; false: it is held already, or was not decided in time. */
+async function isDecided(
   row: Row,
-  owner: string,
-  value: Value,
+  { table, key }: Value,
+  patience: number,
   entity: StoredEntity,
   deadline: Deadline,
 ): Promise<boolean> {
-  const by = row["kf_owner"] ?? undefined;
-  return by !== undefined && by !== owner && !(await isStale(row, value, entity, deadline));
+  const { clock, levels } = entity.requests;
+  if (row["kf_held"] === true) return false;
+  for (let attempt = 1; clock.monotonic() < patience; attempt++) {
+    await clock.sleep(clock.random() * Math.min(100, 5 * 2 ** attempt), deadline.signal).catch(() => {});
+    // A quorum's word is enough: what it says is only believed when a transaction confirms it.
+    const { read } = statementsOf(table, entity);
+    const [now] = (await entity.requests.read(read, key, levelCodes[levels.read], deadline)).rows ?? [];
+    if (now?.["kf_claim"] !== row["kf_claim"] || now?.["kf_held"] === true) return true;
+  }
+  return false;
 }
 
 /** Gives back what an attempt claimed; what was its record's before is so again. */
