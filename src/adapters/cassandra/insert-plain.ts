@@ -72,7 +72,10 @@ export function homeRow(
     : { statement: home.insertFor, params: [...params, ttl] };
 }
 
-/** Deletes a record that nobody changes: all its rows in one logged batch. */
+/**
+ * Deletes a record that nobody changes: all its rows in one logged batch, as of the version that was read. So a record of
+ * the same key that comes later is there whatever the clocks say, unless its writer's is behind the first one's insert.
+ */
 export async function deletePlain(
   key: RecordData,
   entity: StoredEntity,
@@ -96,14 +99,9 @@ export async function deletePlain(
     const rows = codec.derive(record);
     const home = { statement: codec.home.remove, params: codec.home.key(key, codec.identity(key)) };
     await leases.open(bucketsOf(rows), write.attempts);
-    const reply = await writeTogether(
-      removeRows(rows),
-      [],
-      home,
-      requests.nextVersion(version),
-      entity,
-      write.attempts,
-    );
+    // Of two writes with one timestamp the delete wins. Rows of somebody else have no version.
+    const at = version === 0 ? requests.nextVersion() : version;
+    const reply = await writeTogether(removeRows(rows), [], home, at, entity, write.attempts);
     if (reply.kind === "reply") return { kind: "applied", version };
     if (!reply.mayHaveRun) return failed(reply.error);
     leases.doubt();
