@@ -3,7 +3,7 @@ import { expect, it, describe as suite } from "vitest";
 import { z } from "zod";
 import retail from "../../../examples/online-retail/model.js";
 import { day, decimal, defineModel, describe, embed, entity, get, list, month, search, top } from "../../index.js";
-import { renderCql } from "./ddl.js";
+import { renderCql, shapesOf } from "./ddl.js";
 import { planCassandra, planScylladb } from "./plan.js";
 import { renderCqlPlan } from "./render.js";
 
@@ -179,6 +179,25 @@ suite("the plan on Cassandra", () => {
       "write-sharded plain_top_flag_x10",
     ]);
     expect(plan.patterns["words"]).toMatchObject({ kind: "unserved" });
+  });
+
+  it("names each table once, also where a long name is cut", () => {
+    const stored = "an_event_that_some_device_somewhere_tells_of";
+    const schema = z.object({ user: z.string(), at: z.date(), page: z.string() });
+    const event = entity("event", { schema, key: ["user", "at"], storedAs: stored });
+    const plan = planCassandra(
+      describe(
+        defineModel({
+          entities: { event },
+          patterns: { pages: list(event, { by: ["page"], order: { at: "desc" } }) },
+          workload: { event: { records: 4_000_000, writesPerSecond: 3, distinct: { page: 10 } } },
+        }),
+      ),
+    );
+    const names = shapesOf(plan).map(({ name }) => name);
+    expect(names).toHaveLength(4);
+    expect(new Set(names).size).toBe(4);
+    expect(names.every((name) => name.length <= 48)).toBe(true);
   });
 
   it("keeps a keyspace of ScyllaDB without tablets, which refuse lightweight transactions", () => {

@@ -203,7 +203,7 @@ export class TableMaker {
       has: this.#optional([...pattern.by.map(({ field }) => field), ...pattern.order.map(({ field }) => field)]),
       where: pattern.where,
       serves: patterns.map((one) => one.name),
-      bucketsTable: cut.unit === undefined ? undefined : this.#name(`${name}_buckets`, identity),
+      bucketsTable: cut.unit === undefined ? undefined : this.#name(`${name}_buckets`, [...identity, "buckets"]),
       cut,
       bytes,
     });
