@@ -36,7 +36,10 @@ export interface CassandraOptions {
   readonly readConsistency?: PlainLevel;
   /** Level of writes. Default QUORUM. Reads and writes must overlap: read + write > replicas. */
   readonly writeConsistency?: PlainLevel;
-  /** Level of lightweight transactions and `strong` reads. Default SERIAL; LOCAL_SERIAL agrees within one data centre. */
+  /**
+   * Level of lightweight transactions and `strong` reads. Default SERIAL; LOCAL_SERIAL agrees within one data centre, and
+   * is refused (`CONSISTENCY_UNSUPPORTED`) where a keyspace has replicas in several and the model needs them to agree.
+   */
   readonly serialConsistency?: "SERIAL" | "LOCAL_SERIAL";
   /**
    * How `apply` replicates a keyspace that it creates: a number for SimpleStrategy, or numbers by data centre. Default:
@@ -135,7 +138,7 @@ function cqlStore(
   const tops: TopStore[] = [];
   return modelStore({
     plan: plan as CqlPlan<"cassandra"> | CqlPlan<"scylladb">,
-    design: new CqlDesign(requests, plan, entities, { replication: options.replication, datacenter }),
+    design: new CqlDesign(requests, plan, entities, { replication: options.replication, datacenter, buckets }),
     entities: new Map([...entities].map(([name, entity]) => [name, cqlEntityStore(entity)])),
     patterns: patternStores(plan.patterns, (pattern): PatternStore => {
       const entity = entities.get(pattern.entity) as StoredEntity;

@@ -108,3 +108,24 @@ export function checkOverlap(
     },
   );
 }
+
+/**
+ * Refuses transactions that agree within one data centre over records that several have: writers in two of them would
+ * both be told that they were first
+ * (https://cassandra.apache.org/doc/5.0/cassandra/architecture/guarantees.html#lightweight-transactions-with-linearizable-consistency).
+ *
+ * @param factors replicas by data centre
+ * @throws KeyfoldError `CONSISTENCY_UNSUPPORTED`
+ */
+export function checkSerial(levels: Levels, factors: Readonly<Record<string, number>>): void {
+  const datacenters = Object.keys(factors).filter((name) => (factors[name] ?? 0) > 0);
+  if (levels.serial !== "LOCAL_SERIAL" || datacenters.length < 2) return;
+  throw new KeyfoldError(
+    "CONSISTENCY_UNSUPPORTED",
+    `LOCAL_SERIAL agrees within one data centre, and the keyspace has replicas in ${datacenters.join(" and ")}: two writers could each win.`,
+    {
+      fix: 'Leave serialConsistency at "SERIAL", or replicate the keyspace in one data centre only.',
+      data: { serial: levels.serial, factors },
+    },
+  );
+}
