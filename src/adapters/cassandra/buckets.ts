@@ -62,6 +62,7 @@ export class Buckets {
   readonly #put: Statement;
   readonly #fold: Statement;
   readonly #drop: Statement;
+  readonly #forget: Statement;
 
   constructor(requests: Requests) {
     this.#requests = requests;
@@ -85,6 +86,7 @@ export class Buckets {
     this.#put = statement(`INSERT INTO ${table} (place, span, bucket, part, epoch, sums) VALUES (?, ?, ?, ?, ?, ?)`);
     this.#fold = statement(`UPDATE ${table} SET folded = ?, parts = ?, leases = {} WHERE ${state} IF epoch = ?`);
     this.#drop = statement(`DELETE FROM ${table} WHERE place = ? AND span = ? AND bucket = ? AND part = ?`);
+    this.#forget = statement(`DELETE FROM ${table} WHERE ${state} IF EXISTS`);
   }
 
   /** Leases of this process. */
@@ -208,5 +210,18 @@ export class Buckets {
     // Parts of an earlier, longer fold.
     for (let part = parts.length; part < sums.length; part++) await this.#write(this.#drop, [...key, part], deadline);
     return folded;
+  }
+
+  /** Forgets a place's buckets and their sums, which no writer adds to any more. */
+  async forget(place: string, deadline: Deadline): Promise<void> {
+    const level = levelCodes[this.#requests.levels.serial];
+    const spans = new Set<string>();
+    for (const { bucket, sums } of await this.list(place, undefined, undefined, level, deadline)) {
+      const key = [place, spanOf(bucket), bucket];
+      spans.add(spanOf(bucket));
+      await this.#transact(this.#forget, key, deadline);
+      for (let part = 0; part < sums.length; part++) await this.#write(this.#drop, [...key, part], deadline);
+    }
+    for (const span of spans) await this.#write(this.#drop, [place, SPANS, span, STATE], deadline);
   }
 }

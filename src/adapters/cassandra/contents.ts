@@ -8,14 +8,24 @@ import type { Requests, Statement } from "./requests.js";
 export interface Contents {
   readonly table: string;
   readonly entity: string;
+  /** The home table of those records. */
+  readonly home: string;
+  /** The table of its buckets, where it is cut by time. */
+  readonly buckets: string | undefined;
   /** Patterns that wait for it; none: it is a unique constraint, and everything does. */
   readonly patterns: readonly string[];
 }
 
 /** All such tables of a plan. */
 export function contentsOf(plan: CqlPlan): readonly Contents[] {
-  return Object.values(plan.entities).flatMap(({ entity, tables }) =>
-    tables.filter(({ role }) => role !== "home").map(({ name, serves }) => ({ table: name, entity, patterns: serves })),
+  return Object.values(plan.entities).flatMap(({ entity, tables: [home, ...others] }) =>
+    others.map(({ name, serves, bucketsTable }) => ({
+      table: name,
+      entity,
+      home: home?.name ?? entity,
+      buckets: bucketsTable,
+      patterns: serves,
+    })),
   );
 }
 
@@ -24,6 +34,12 @@ export interface Filled {
   readonly whole: boolean;
   /** The last token that was filled, for each range of the ring; "" at its end. */
   readonly ranges: readonly string[];
+}
+
+/** A table that some model made: how far it is, and whose it is. */
+export interface Known extends Filled {
+  readonly home: string | undefined;
+  readonly buckets: string | undefined;
 }
 
 const MODEL = "keyfold";
@@ -39,12 +55,16 @@ export class ContentsState {
     this.#requests = requests;
     const table = requests.qualify(DESIGN_TABLE);
     const statement = (operation: string, query: string): Statement => ({ query, operation, table: DESIGN_TABLE });
-    this.#read = statement("SELECT", `SELECT name, whole, progress FROM ${table} WHERE model = ?`);
-    this.#write = statement("INSERT", `INSERT INTO ${table} (model, name, whole, progress) VALUES (?, ?, ?, ?)`);
+    this.#read = statement("SELECT", `SELECT name, whole, progress, home, buckets FROM ${table} WHERE model = ?`);
+    this.#write = statement(
+      "INSERT",
+      `INSERT INTO ${table} (model, name, whole, progress, home, buckets) VALUES (?, ?, ?, ?, ?, ?)`,
+    );
     this.#forget = statement("DELETE", `DELETE FROM ${table} WHERE model = ? AND name = ?`);
   }
 
-  async read(deadline: Deadline): Promise<ReadonlyMap<string, Filled>> {
+  /** All tables of all models in the keyspace. */
+  async read(deadline: Deadline): Promise<ReadonlyMap<string, Known>> {
     const level = levelCodes[this.#requests.levels.read];
     const { rows } = await this.#requests.read(this.#read, [MODEL], level, deadline, { fetchSize: 10_000 });
     return new Map(
@@ -56,14 +76,16 @@ export class ContentsState {
             row["progress"] === null || row["progress"] === undefined
               ? []
               : (JSON.parse(row["progress"] as string) as string[]),
+          home: (row["home"] as string | null) ?? undefined,
+          buckets: (row["buckets"] as string | null) ?? undefined,
         },
       ]),
     );
   }
 
-  async write(table: string, { whole, ranges }: Filled, deadline: Deadline): Promise<void> {
+  async write({ table, home, buckets }: Contents, { whole, ranges }: Filled, deadline: Deadline): Promise<void> {
     const progress = whole ? null : JSON.stringify(ranges);
-    await this.#sent(this.#write, [MODEL, table, whole, progress], deadline);
+    await this.#sent(this.#write, [MODEL, table, whole, progress, home, buckets ?? null], deadline);
   }
 
   async forget(table: string, deadline: Deadline): Promise<void> {

@@ -10,13 +10,14 @@ import {
 } from "../../plan/cassandra/ddl.js";
 import { limitsOf } from "../../plan/cassandra/limits.js";
 import { identifier } from "../../plan/cassandra/names.js";
-import { DESIGN_TABLE } from "../../plan/cassandra/own-tables.js";
+import { BUCKETS_TABLE, DESIGN_TABLE } from "../../plan/cassandra/own-tables.js";
 import type { CqlPlan } from "../../plan/cassandra/types.js";
 import type { ApplyCall, Call, DesignItem, DesignState } from "../port/adapter.js";
 import type { Design } from "../port/model-store.js";
-import { type Contents, ContentsState, contentsOf, type Filled } from "./contents.js";
+import type { Buckets } from "./buckets.js";
+import { type Contents, ContentsState, contentsOf, type Known } from "./contents.js";
 import { fillTables } from "./fill.js";
-import { checkOverlap, levelCodes } from "./levels.js";
+import { checkOverlap, checkSerial, levelCodes } from "./levels.js";
 import type { Requests } from "./requests.js";
 import {
   type FoundSchema,
@@ -48,6 +49,7 @@ export interface DesignSettings {
   /** How `apply` replicates a keyspace that it creates; left out: three times in each data centre, or as often as there are nodes. */
   readonly replication: Replication | undefined;
   readonly datacenter: string | undefined;
+  readonly buckets: Buckets;
 }
 
 /** Compares a plan with a keyspace, and makes it so. */
@@ -85,7 +87,11 @@ export class CqlDesign implements Design {
   /** What was acknowledged must be seen: reads and writes overlap, or it is said which to raise. */
   #checkReplication({ replication }: FoundSchema): void {
     if (replication === undefined) return;
-    checkOverlap(this.#requests.levels, replicasOf(replication), this.#settings.datacenter);
+    const replicas = replicasOf(replication);
+    checkOverlap(this.#requests.levels, replicas, this.#settings.datacenter);
+    const conditional = Object.values(this.#plan.entities).some(({ writes }) => writes === "conditional");
+    const leased = this.#plan.own.some(({ name }) => name === BUCKETS_TABLE);
+    if (conditional || leased) checkSerial(this.#requests.levels, replicas);
   }
 
   async #compare(schema: FoundSchema, deadline: Deadline): Promise<DesignItem[]> {
@@ -104,18 +110,35 @@ export class CqlDesign implements Design {
       if (found === undefined) items.push({ kind: "table", name: shape.name, state: "missing" });
       else items.push(...tableItems(shape, found));
     }
-    const known = schema.tables.has(DESIGN_TABLE) ? await this.#state.read(deadline) : new Map<string, Filled>();
+    const known = await this.#known(schema, deadline);
     for (const contents of this.#contents) {
       const found = known.get(contents.table);
       const state = found === undefined ? "missing" : found.whole ? "same" : "building";
       items.push(...contentsItems(contents, state));
     }
-    for (const name of known.keys()) {
-      if (this.#contents.some(({ table }) => table === name)) continue;
+    for (const [name] of this.#left(known)) {
       const detail = "a table of an earlier design; nothing reads it";
       items.push({ kind: "table", name, state: "extra", detail });
     }
     return items;
+  }
+
+  async #known(schema: FoundSchema, deadline: Deadline): Promise<ReadonlyMap<string, Known>> {
+    const planned = this.#shapes.find(({ name }) => name === DESIGN_TABLE);
+    const found = schema.tables.get(DESIGN_TABLE);
+    // One that an earlier keyfold made has fewer columns until apply adds them: what it says is not known yet.
+    const isThere = planned?.columns.every(({ name }) => found?.columns.has(name) === true) === true;
+    return isThere ? this.#state.read(deadline) : new Map();
+  }
+
+  /**
+   * Tables that an earlier design of this model made and this one does not read: of records of its own entities. Another
+   * model in the keyspace has entities, and homes, of its own; so has an entity that the model has no more.
+   */
+  #left(known: ReadonlyMap<string, Known>): readonly (readonly [string, Known])[] {
+    const homes = new Set(Object.values(this.#plan.entities).map(({ tables }) => tables[0]?.name));
+    const planned = new Set(this.#shapes.map(({ name }) => name));
+    return [...known].filter(([name, { home }]) => home !== undefined && homes.has(home) && !planned.has(name));
   }
 
   async apply(call: ApplyCall): Promise<DesignState> {
@@ -221,7 +244,7 @@ export class CqlDesign implements Design {
       const open = this.#contents.filter((one) => one.entity === name && known.get(one.table)?.whole !== true);
       if (open.length === 0) continue;
       if (!before.tables.has(entity.codec.home.plan.name) || (await this.#isEmpty(entity, deadline))) {
-        for (const { table } of open) await this.#state.write(table, { whole: true, ranges: [] }, deadline);
+        for (const one of open) await this.#state.write(one, { whole: true, ranges: [] }, deadline);
       } else await fillTables(open, known, this.#state, entity, call, deadline);
       for (const { table } of open) created.add(`contents ${table}`);
     }
@@ -235,14 +258,16 @@ export class CqlDesign implements Design {
     return (rows ?? []).length === 0;
   }
 
-  /** Drops tables of earlier designs: all that is in them was made of records that lie elsewhere. */
+  /** Drops tables of this model's earlier designs: all that is in them was made of records that lie elsewhere. */
   async #drop(call: ApplyCall, deadline: Deadline): Promise<void> {
-    const known = await this.#state.read(deadline);
-    for (const name of known.keys()) {
-      if (this.#contents.some(({ table }) => table === name)) continue;
+    const schema = await readSchema(this.#requests, deadline);
+    for (const [name, { buckets }] of this.#left(await this.#known(schema, deadline))) {
       call.onProgress?.({ step: `dropping table ${name}`, state: "started" });
-      await this.#define(`DROP TABLE IF EXISTS ${this.#requests.qualify(name)}`, deadline);
-      await this.#define(`DROP TABLE IF EXISTS ${this.#requests.qualify(`${name}_buckets`)}`, deadline);
+      for (const table of buckets === undefined ? [name] : [name, buckets]) {
+        await this.#define(`DROP TABLE IF EXISTS ${this.#requests.qualify(table)}`, deadline);
+      }
+      // Sums of what was there must not stand for what is there when the table is made again.
+      if (schema.tables.has(BUCKETS_TABLE)) await this.#settings.buckets.forget(name, deadline);
       await this.#state.forget(name, deadline);
       call.onProgress?.({ step: `dropping table ${name}`, state: "done" });
     }

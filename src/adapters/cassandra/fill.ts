@@ -46,7 +46,7 @@ export async function fillTables(
       ? [...resumed]
       : Array.from({ length: RANGES }, (_, at) => String(LEAST + (RING / BigInt(RANGES)) * BigInt(at)));
   const keep = async (whole: boolean): Promise<void> => {
-    for (const name of names) await state.write(name, { whole, ranges }, deadline);
+    for (const table of tables) await state.write(table, { whole, ranges }, deadline);
   };
   await keep(false);
   call.onProgress?.({ step, state: "started" });

@@ -1,6 +1,9 @@
 import type { CqlPlan, OwnTable } from "./types.js";
 
-/** The facts of the design: which patterns are whole, and how far a fill is. */
+/**
+ * The facts of the design: which tables are whole, how far a fill is, which home's records each is made of (so that a
+ * model knows its own tables among those of other models in the keyspace), and the table of its buckets.
+ */
 export const DESIGN_TABLE = "kf_design";
 /** Buckets of `top` patterns: who may add to one, and its sums. */
 export const BUCKETS_TABLE = "kf_buckets";
@@ -21,6 +24,8 @@ export function ownTables(entities: CqlPlan["entities"]): readonly OwnTable[] {
       columns: [
         { name: "whole", cql: "boolean" },
         { name: "progress", cql: "text" },
+        { name: "home", cql: "text" },
+        { name: "buckets", cql: "text" },
       ],
       why: "keyfold: what of the design is whole",
     },
