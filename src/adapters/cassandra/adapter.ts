@@ -46,6 +46,12 @@ export interface CassandraOptions {
    * three times in each data centre, or as often as it has nodes.
    */
   readonly replication?: Replication;
+  /**
+   * Name of an execution profile of the client that all requests are sent by: for its load balancing, as into a data
+   * centre of their own. Consistency, time limits and retries are keyfold's, whatever the profile says of them. Default:
+   * the client's default profile.
+   */
+  readonly executionProfile?: string;
 }
 
 /**
@@ -102,6 +108,13 @@ function check(caller: string, client: CassandraClient, options: CassandraOption
       fix: 'Pass { keyspace: "shop" }: a letter, then at most 47 letters, digits and "_".',
     });
   }
+  const { executionProfile } = options;
+  const known = ["default", ...((client as ClientFacts).options?.profiles ?? []).map(({ name }) => name)];
+  if (executionProfile !== undefined && !known.includes(executionProfile)) {
+    throw new KeyfoldError("INPUT_INVALID", `The client has no execution profile "${executionProfile}".`, {
+      fix: `Pass one of ${known.join(", ")}, or make the client with profiles: [new ExecutionProfile("${executionProfile}", …)].`,
+    });
+  }
 }
 
 const FOLD_DEADLINE_MS = 24 * 3_600_000;
@@ -124,6 +137,7 @@ function cqlStore(
     keyspace: options.keyspace ?? client.keyspace ?? "",
     levels,
     deadlineMs: options.deadlineMs ?? 10_000,
+    executionProfile: options.executionProfile,
   });
   const buckets = new Buckets(requests);
   const leases = buckets.leases();

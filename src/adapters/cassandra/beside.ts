@@ -11,7 +11,7 @@ import { type StoredEntity, sizeOf } from "./write.js";
 /** Of the bytes at which the server refuses a batch: above that statements go one by one. */
 const BATCH_SHARE = 0.8;
 /** Bytes that a statement has beside its values. */
-const STATEMENT_BYTES = 60;
+export const STATEMENT_BYTES = 60;
 
 /** One statement and its values. */
 export interface Bound {

@@ -16,6 +16,7 @@ export interface ClientFacts {
   readonly options?: {
     readonly encoding?: { readonly useBigIntAsLong?: boolean; readonly useBigIntAsVarint?: boolean };
     readonly localDataCenter?: string;
+    readonly profiles?: readonly { readonly name: string }[];
   };
   readonly metadata?: {
     /** Whether the nodes that are up have one version of the schema. */
@@ -51,6 +52,7 @@ export interface SendOptions {
   readonly timestamp?: number;
   readonly logged?: boolean;
   readonly readTimeout: number;
+  readonly executionProfile?: string;
 }
 
 /** keyfold's own layer tries again: the driver's decision is to tell of the error (its `retryDecision.rethrow`). */

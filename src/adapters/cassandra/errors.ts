@@ -1,4 +1,5 @@
 import { KeyfoldError, type KeyfoldErrorCode } from "../../internal/errors.js";
+import { errorInWords } from "./errors-in-words.js";
 
 /** What is known about a failed request. */
 export interface Failure {
@@ -65,7 +66,8 @@ export function failureOf(thrown: unknown): Failure {
     return { error: thrown, retry: false, mayHaveRun: false, overloaded: false, code: undefined };
   }
   const outer = (typeof thrown === "object" && thrown !== null ? thrown : { message: String(thrown) }) as DriverError;
-  const error = outer.innerErrors === undefined ? outer : innermost(outer);
+  const told = outer.innerErrors === undefined ? outer : innermost(outer);
+  const error: DriverError = typeof told.code === "number" ? told : (errorInWords(told.message ?? "") ?? told);
   const code = typeof error.code === "number" ? error.code : undefined;
   const message = error.message ?? "";
   const fail = (kind: KeyfoldErrorCode, text: string, more: More = {}): Failure => ({

@@ -36,6 +36,8 @@ export interface RequestSettings {
   readonly levels: Levels;
   /** A call's time when it names none. */
   readonly deadlineMs: number;
+  /** The client's execution profile that requests are sent by. */
+  readonly executionProfile?: string | undefined;
   readonly clock?: Clock;
 }
 
@@ -59,6 +61,8 @@ export class Requests {
   /** Whole numbers travel as BigInt: the client was set up so. */
   readonly bigints: boolean;
   readonly #settings: RequestSettings;
+  /** Of every request to a table. */
+  readonly #always: { readonly prepare: true; readonly executionProfile?: string };
   #lastVersion = 0;
 
   constructor(client: CassandraClient, settings: RequestSettings) {
@@ -69,6 +73,8 @@ export class Requests {
     this.qualify = inKeyspace(settings.keyspace);
     this.bigints = (client as ClientFacts).options?.encoding?.useBigIntAsLong === true;
     this.#settings = settings;
+    const { executionProfile } = settings;
+    this.#always = { prepare: true, ...(executionProfile === undefined ? {} : { executionProfile }) };
     this.clock = settings.clock ?? systemClock;
   }
 
@@ -94,7 +100,7 @@ export class Requests {
     deadline: Deadline,
     page: { readonly fetchSize?: number; readonly pageState?: string } = {},
   ): Promise<Result> {
-    const options = { prepare: true, consistency: level, isIdempotent: true, ...page };
+    const options = { ...this.#always, consistency: level, isIdempotent: true, ...page };
     return this.#retried(deadline, attemptMs(deadline), (attempt, part) =>
       this.#execute(statement, params, options, attempt, part),
     );
@@ -102,7 +108,8 @@ export class Requests {
 
   /** A statement that is not prepared: definitions, and facts of the server. */
   async run(query: string, operation: string, params: readonly unknown[], deadline: Deadline): Promise<Result> {
-    const options = { prepare: params.length > 0, consistency: levelCodes[this.levels.read], isIdempotent: true };
+    const consistency = levelCodes[this.levels.read];
+    const options = { ...this.#always, prepare: params.length > 0, consistency, isIdempotent: true };
     return this.#retried(deadline, Math.max(DEFINITION_MS, attemptMs(deadline)), (attempt, part) =>
       this.#execute({ query, operation, table: "" }, params, options, attempt, part),
     );
@@ -132,15 +139,24 @@ export class Requests {
 
   /** A write with a timestamp of its own: sent twice it does nothing more. */
   write(statement: Statement, params: readonly unknown[], timestamp: number, deadline: Deadline): Promise<WriteReply> {
-    const options = { prepare: true, consistency: levelCodes[this.levels.write], isIdempotent: true, timestamp };
+    const consistency = levelCodes[this.levels.write];
+    const options = { ...this.#always, consistency, isIdempotent: true, timestamp };
     return this.#written(deadline, (attempt, part) => this.#execute(statement, params, options, attempt, part));
   }
 
-  /** A logged batch with one timestamp: all of it is done, now or when a node comes back; or none. */
-  batch(queries: readonly BatchQuery[], timestamp: number, deadline: Deadline): Promise<WriteReply> {
+  /**
+   * A batch with one timestamp. Logged, all of it is done, now or when a node comes back, or none; unlogged, it is for
+   * rows of one partition, which are one mutation anyway.
+   */
+  batch(
+    queries: readonly BatchQuery[],
+    timestamp: number,
+    deadline: Deadline,
+    { logged = true }: { readonly logged?: boolean } = {},
+  ): Promise<WriteReply> {
     const options = {
-      prepare: true,
-      logged: true,
+      ...this.#always,
+      logged,
       consistency: levelCodes[this.levels.write],
       isIdempotent: true,
       timestamp,
@@ -156,7 +172,7 @@ export class Requests {
   /** A lightweight transaction, sent once: who sends it again knows how to tell what became of the first. */
   async transact(statement: Statement, params: readonly unknown[], deadline: Deadline): Promise<WriteReply> {
     const options = {
-      prepare: true,
+      ...this.#always,
       consistency: levelCodes[this.levels.write],
       serialConsistency: levelCodes[this.levels.serial],
       isIdempotent: false,
