@@ -1,10 +1,10 @@
 /**
- * `npm run bench [-- NAME …] [--quick]`: ours beside the peers, in one run, as ratios of medians over interleaved rounds.
+ * `npm run bench [-- NAME …] [--quick] [--server embedded]`: ours beside the peers, in one run, as ratios of medians over interleaved rounds.
  * Names: client, engine, start-up, load (MongoDB), and redis, dynamodb, cassandra and patterns, of which redis-commands, dynamodb-start-up, patterns-cache and so on are parts. Peers are fetched by `npm run engine` on their first use.
  */
 import { cpus, totalmem } from "node:os";
 import { parseArgs } from "node:util";
-import { cassandraBench, cassandraParts } from "./cassandra/run.js";
+import { cassandraBench, cassandraParts, cassandraServers } from "./cassandra/run.js";
 import { dynamodbBench, dynamodbParts } from "./dynamodb/run.js";
 import { startServer } from "./harness/processes.js";
 import { render } from "./harness/report.js";
@@ -15,11 +15,22 @@ import { redisBench, redisParts } from "./redis/run.js";
 const names = ["client", "engine", "start-up", "load", "redis", "dynamodb", "cassandra", "patterns"];
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: "boolean", default: false }, help: { type: "boolean", short: "h", default: false } },
+  options: {
+    quick: { type: "boolean", default: false },
+    server: { type: "string", default: "real" },
+    help: { type: "boolean", short: "h", default: false },
+  },
 });
 if (values.help) {
-  console.log(`npm run bench [-- NAME …] [--quick]\n\n  names: ${names.join(", ")}; all of them when none is given`);
+  console.log(
+    `npm run bench [-- NAME …] [--quick] [--server embedded]\n\n  names: ${names.join(", ")}; all of them when none is given\n  --server embedded: cassandra-client on the embedded engine, not on Apache Cassandra`,
+  );
   process.exit(0);
+}
+const cassandraServer = cassandraServers.find((name) => name === values.server);
+if (cassandraServer === undefined) {
+  console.error(`--server is ${cassandraServers.join(" or ")}, not ${values.server}`);
+  process.exit(2);
 }
 const wanted = positionals.length > 0 ? positionals : names;
 const rounds = values.quick ? { rounds: 3, warmup: 1 } : { rounds: 9, warmup: 2 };
@@ -87,7 +98,7 @@ for (const name of wanted) {
       const others = dynamodbParts.filter((part) => name === "dynamodb" || name === `dynamodb-${part}`);
       for (const part of others) await dynamodbBench(part, values.quick, rounds);
       const wide = cassandraParts.filter((part) => name === "cassandra" || name === `cassandra-${part}`);
-      for (const part of wide) await cassandraBench(part, values.quick, rounds);
+      for (const part of wide) await cassandraBench(part, values.quick, rounds, cassandraServer);
       if (parts.length + others.length + wide.length > 0) break;
       const all = [
         ...names,

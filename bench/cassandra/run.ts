@@ -1,11 +1,13 @@
 import { type ServerProcess, startServer } from "../harness/processes.js";
-import { renderRates } from "../harness/report.js";
+import { render, renderRates } from "../harness/report.js";
 import { type Comparison, compare, type RoundsOptions, timed } from "../harness/rounds.js";
 import { renderStartUp, startUp } from "../harness/start-up.js";
 import { CqlLoad, executeFrame, value } from "./cql-load.js";
 
 /** The parts of `npm run bench -- cassandra`. */
-export const cassandraParts = ["requests", "start-up"] as const;
+export const cassandraParts = ["client", "requests", "start-up"] as const;
+/** Servers that the client can be measured on. */
+export const cassandraServers = ["real", "embedded"] as const;
 
 const partitions = 1000;
 const rowsEach = 100;
@@ -153,8 +155,21 @@ export async function cassandraBench(
   part: (typeof cassandraParts)[number],
   quick: boolean,
   rounds: RoundsOptions,
+  server: (typeof cassandraServers)[number],
 ): Promise<void> {
   switch (part) {
+    case "client": {
+      const { clientComparisons } = await import("./client.js");
+      const running = await (server === "real" ? startCassandra() : startEmbedded());
+      console.log(`on ${running.name}`);
+      await clientComparisons(running, (each) => console.log(render(each)), {
+        ...rounds,
+        warmup: 3,
+        scale: quick ? 0.5 : 1,
+      });
+      await running.stop();
+      break;
+    }
     case "requests":
       // The peer's compilers want more of a warm-up.
       await requests(quick, { rounds: rounds.rounds ?? 9, warmup: 4 }, (each) =>

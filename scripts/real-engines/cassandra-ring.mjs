@@ -24,7 +24,7 @@ async function startNode(at) {
   await mkdir(folder, { recursive: true });
   const { file, args, cwd } = await cassandraCommand({
     ...{ java, lib, data: folder, port: Number(port), storagePort: Number(storagePort) },
-    ...{ address: addresses[at], seeds: addresses, token: tokens[at], heapMb: 320 },
+    ...{ address: addresses[at], seeds: addresses, token: tokens[at], heapMb: 320, durable: true },
   });
   const child = spawn(file, args, { cwd, stdio: ["ignore", "inherit", "inherit"] });
   children[at] = child;

@@ -33,11 +33,12 @@ const opened = [
 ];
 
 /**
- * Small, and safe under SIGKILL: an acknowledged write is in the commit log. For benchmarks (KEYFOLD_CASSANDRA_FOR=speed)
- * the log is synced every so often and the JVM has both compilers, which are Cassandra's and its defaults.
+ * For benchmarks (KEYFOLD_CASSANDRA_FOR=speed) the JVM has both compilers, as by default; with the first one alone it
+ * starts sooner. A node is small, and its commit log is synced every so often, which is Cassandra's default; a `durable`
+ * one, which tests kill, has each acknowledged write in it.
  */
 const forSpeed = process.env.KEYFOLD_CASSANDRA_FOR === "speed";
-const settings = ({ address, seeds, token, port, storagePort }) => `cluster_name: keyfold test
+const settings = ({ address, seeds, token, port, storagePort, durable }) => `cluster_name: keyfold test
 num_tokens: 1
 initial_token: '${token}'
 auto_bootstrap: false
@@ -52,7 +53,7 @@ rpc_address: ${address}
 storage_port: ${storagePort}
 native_transport_port: ${port}
 start_native_transport: true
-${forSpeed ? "commitlog_sync: periodic\ncommitlog_sync_period: 10000ms" : "commitlog_sync: batch"}
+${durable ? "commitlog_sync: batch" : "commitlog_sync: periodic\ncommitlog_sync_period: 10000ms"}
 commitlog_segment_size: 16MiB
 commitlog_total_space: 256MiB
 commitlog_disk_access_mode: legacy
@@ -69,15 +70,15 @@ auto_snapshot: false
 /**
  * The start line of a node over the jars in `lib`, with its data in `data`.
  *
- * @param {{ java: string, lib: string, data: string, port: number, storagePort: number, address?: string, seeds?: string[], token?: bigint, heapMb?: number }} node
+ * @param {{ java: string, lib: string, data: string, port: number, storagePort: number, address?: string, seeds?: string[], token?: bigint, heapMb?: number, durable?: boolean }} node
  *   `port` and `storagePort` are the same on all nodes of a ring, `address` is not
  */
 export async function cassandraCommand(node) {
-  const { java, lib, data, port, storagePort, address = "127.0.0.1", token = 0n, heapMb = 512 } = node;
+  const { java, lib, data, port, storagePort, address = "127.0.0.1", token = 0n, heapMb = 512, durable = false } = node;
   const seeds = node.seeds ?? [address];
   const conf = join(data, "conf");
   await mkdir(join(conf, "triggers"), { recursive: true });
-  await writeFile(join(conf, "cassandra.yaml"), settings({ address, seeds, token, port, storagePort }));
+  await writeFile(join(conf, "cassandra.yaml"), settings({ address, seeds, token, port, storagePort, durable }));
   await writeFile(
     join(conf, "logback.xml"),
     `<configuration><appender name="file" class="ch.qos.logback.core.FileAppender"><file>${join(data, "system.log")}</file>` +
@@ -97,7 +98,7 @@ export async function cassandraCommand(node) {
         "-XX:MaxDirectMemorySize=256m",
         "-Xss384k",
         "-XX:+UseSerialGC",
-        "-XX:TieredStopAtLevel=1",
+        ...(forSpeed ? [] : ["-XX:TieredStopAtLevel=1"]),
       ],
       ...exported.map((name) => `--add-exports=${name}=ALL-UNNAMED`),
       ...opened.map((name) => `--add-opens=${name}=ALL-UNNAMED`),

@@ -3,6 +3,7 @@
 // engine's licence before you run it anywhere but on loopback for tests of your own.
 import { execFile } from "node:child_process";
 import { access, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { createConnection, createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -228,13 +229,24 @@ function redisLike(file, { data, port }) {
 }
 
 /** Installs an engine once; says whether it had to. */
-export async function install(name) {
-  const dir = join(cacheDir, `keyfold-${name}`);
+export function install(name) {
+  return once(`keyfold-${name}`, (dir) => recipes[name].install(dir));
+}
+
+/** Fetches a package of npm that only benchmarks use; the file that `import` takes of it. */
+export async function npmPackage(name, version) {
+  const { dir } = await once(`keyfold-npm-${name}-${version}`, (to) => npm(to, `${name}@${version}`));
+  return createRequire(join(dir, "none.cjs")).resolve(name);
+}
+
+/** Fills a folder of the cache, unless it is filled already. */
+async function once(folder, fill) {
+  const dir = join(cacheDir, folder);
   const mark = join(dir, "installed");
   if (await exists(mark)) return { dir, fresh: false };
   await rm(dir, { recursive: true, force: true }); // what a broken attempt left
   await mkdir(dir, { recursive: true });
-  await recipes[name].install(dir);
+  await fill(dir);
   await writeFile(mark, `${new Date().toISOString()}\n`);
   return { dir, fresh: true };
 }
