@@ -33,13 +33,18 @@ const suites = {
   cassandra: {
     url: "KEYFOLD_TEST_CASSANDRA_URL",
     judge: "KEYFOLD_TEST_CASSANDRA_ORACLE_URL",
-    files: ["test/cassandra/agreement"],
+    files: [
+      "test/cassandra/agreement",
+      ...["reads", "writes", "append-only", "cassandra-"].map((name) => `test/client/${name}`),
+      "test/main-job/generated",
+    ],
+    env: { KEYFOLD_TEST_ENGINES: "cassandra" },
   },
   // Its tests kill nodes by the ids that lie in the ring's folder.
   cassandra3: {
     url: "KEYFOLD_TEST_CASSANDRA_RING_URL",
     folder: "KEYFOLD_TEST_CASSANDRA_RING_FOLDER",
-    files: ["test/cassandra/quorum"],
+    files: ["test/cassandra/quorum", "test/client/cassandra-cluster", "--no-file-parallelism"],
   },
 };
 

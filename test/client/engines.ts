@@ -249,13 +249,19 @@ class CassandraEngine extends Engine implements EngineUnderTest {
   }
 }
 
+/** Engines that a run is about, by `KEYFOLD_TEST_ENGINES` (names with commas); all when it is not set. */
+export function asked<E extends { readonly engine: string }>(all: readonly E[]): readonly E[] {
+  const names = process.env["KEYFOLD_TEST_ENGINES"]?.split(",");
+  return names === undefined ? all : all.filter(({ engine }) => names.includes(engine));
+}
+
 /** The engines that the shared suites run for. */
-export const engines: readonly EngineUnderTest[] = [
+export const engines: readonly EngineUnderTest[] = asked([
   new MongodbEngine(),
   new DynamodbEngine(),
   new RedisEngine(),
   new CassandraEngine(),
-];
+]);
 
 /** Starts an engine before a suite and stops it after. */
 export function useEngine(engine: EngineUnderTest): void {

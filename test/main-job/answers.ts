@@ -6,14 +6,19 @@ import { expect } from "vitest";
 import model from "../../examples/online-retail/model.js";
 import { keyfold, MODEL, start } from "../cli/keyfold.js";
 import { withKeyspace } from "../client/cassandra.js";
+import { asked } from "../client/engines.js";
 import { tableUrl } from "../dynamodb/table-url.js";
 
 /** The example's client, on any engine. */
 export interface Shop extends Client<typeof model, MongoDB | DynamoDB> {}
 
+export type MainJobEngine = "mongodb" | "dynamodb" | "cassandra";
 /** Engines that the main job is done on. */
-export const engines = ["mongodb", "dynamodb", "cassandra"] as const;
-export type MainJobEngine = (typeof engines)[number];
+export const engines: readonly { readonly engine: MainJobEngine }[] = asked([
+  { engine: "mongodb" },
+  { engine: "dynamodb" },
+  { engine: "cassandra" },
+]);
 
 /** A shop whose lines were loaded by the program, from a file, into a database of its own. */
 export interface LoadedShop extends AsyncDisposable {

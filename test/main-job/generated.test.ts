@@ -84,7 +84,7 @@ function groups(rows: readonly Row[], by: "customerId" | "country"): { key: stri
     .map(([key, { total, count }]) => ({ key, total: decimal(total), count }));
 }
 
-describe.each(engines)("made-up invoice lines on %s", (engine) => {
+describe.each(engines)("made-up invoice lines on $engine", ({ engine }) => {
   const text = Buffer.concat([...generateLines({ lines: LINES, seed: 11 })]);
   const rows = expectedRows(text);
   const path = mkdtempSync(join(tmpdir(), "keyfold-main-job-"));
