@@ -233,7 +233,11 @@ export function install(name) {
   return once(`keyfold-${name}`, (dir) => recipes[name].install(dir));
 }
 
-/** Fetches a package of npm that only benchmarks use; the file that `import` takes of it. */
+/**
+ * Fetches a package of npm that only benchmarks use; the file that `import` takes of it.
+ *
+ * @public bench/cassandra/peers.ts imports it by its path
+ */
 export async function npmPackage(name, version) {
   const { dir } = await once(`keyfold-npm-${name}-${version}`, (to) => npm(to, `${name}@${version}`));
   return createRequire(join(dir, "none.cjs")).resolve(name);
