@@ -1,3 +1,4 @@
+import { remembered } from "../remembered.js";
 import { type ExpressionName, ExpressionReader } from "./reader.js";
 import type { Action, Comparator, Condition, Operand, Path } from "./syntax.js";
 
@@ -212,22 +213,6 @@ class Parser extends ExpressionReader {
     this.at++;
     return { kind: section === "ADD" ? "add" : "delete", path, operand: { kind: "value", name: token.text } };
   }
-}
-
-/** Keeps what was parsed, up to a bound; programs send few different texts. */
-function remembered<T>(parse: (name: ExpressionName, text: string) => T): (name: ExpressionName, text: string) => T {
-  const most = 2_000;
-  const kept = new Map<string, T>();
-  return (name, text) => {
-    const key = name + text;
-    let result = kept.get(key);
-    if (result === undefined) {
-      result = parse(name, text);
-      if (kept.size >= most) kept.clear();
-      kept.set(key, result);
-    }
-    return result;
-  };
 }
 
 /** Parses a condition; of any parameter that has one. */

@@ -1,4 +1,5 @@
 import { validation } from "../errors.js";
+import { remembered } from "../remembered.js";
 
 /** The tokens of PartiQL. */
 
@@ -14,9 +15,11 @@ const scanner =
 const onlySpace = /\s*$/y;
 /** Characters that a statement may have. */
 const longest = 8192;
+/** Statements whose tokens are kept: those with literals in them are all different, and their tokens take room. */
+const mostKept = 200;
 
 /** Cuts a statement into tokens. */
-export function tokenizeStatement(text: string): PartiqlToken[] {
+export const tokenizeStatement: (text: string) => readonly PartiqlToken[] = remembered((text: string) => {
   if (text.length > longest) {
     throw validation(
       `1 validation error detected: Value at 'statement' failed to satisfy constraint: Member must have length less than or equal to ${longest}`,
@@ -39,4 +42,4 @@ export function tokenizeStatement(text: string): PartiqlToken[] {
   }
   tokens.push({ kind: "end", text: "", at: text.length });
   return tokens;
-}
+}, mostKept);
