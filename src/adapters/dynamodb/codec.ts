@@ -53,8 +53,8 @@ export interface Codec {
   keyItem(record: RecordData): Item;
   /** Equal for equal keys only. */
   identity(record: RecordData): string;
-  /** The fields' attributes. */
-  attributes(record: RecordData): Item;
+  /** The fields' attributes, put into an item where one is given. */
+  attributes(record: RecordData, into?: Item): Item;
   /** The keys of the record's entries in indexes, and its time to live; undefined: it has no entry there, or stays. */
   entries(record: RecordData): { readonly [attribute: string]: AttributeValue | undefined };
   /** What is written beside the home item. */
@@ -122,8 +122,7 @@ export function compileCodec(entity: DynamoEntity): Codec {
     return at === undefined ? undefined : { N: String(Math.ceil(at / 1000)) };
   };
 
-  const encodeAll = (record: RecordData): Item => {
-    const item: Item = {};
+  const encodeAll = (record: RecordData, item: Item = {}): Item => {
     for (const { field, attribute, encode } of attributes) {
       const value = record[field];
       if (value !== undefined) item[attribute] = encode(value);
@@ -157,15 +156,17 @@ export function compileCodec(entity: DynamoEntity): Codec {
 
   const readRecord = (item: Item): Record<string, unknown> => {
     const record: Record<string, unknown> = {};
-    for (const { field, attribute, type, optional, decode } of attributes) {
-      const value = item[attribute];
-      if (value === undefined && optional) continue;
-      try {
+    let at = "";
+    try {
+      for (const { field, attribute, type, optional, decode } of attributes) {
+        const value = item[attribute];
+        if (value === undefined && optional) continue;
+        at = field;
         record[field] = value === undefined ? misfit(type.kind, undefined) : decode(value);
-      } catch (error) {
-        if (!(error instanceof Misfit)) throw error;
-        throw mismatch(item, [field, ...error.path], error);
       }
+    } catch (error) {
+      if (!(error instanceof Misfit)) throw error;
+      throw mismatch(item, [at, ...error.path], error);
     }
     return record;
   };
@@ -248,7 +249,10 @@ export function compileCodec(entity: DynamoEntity): Codec {
         record,
         expiresAt: expiresAt(record),
         version: Number(item[VERSION]?.N ?? 0),
-        writes: WRITES.flatMap((name) => item[name]?.S ?? []),
+        // Few look at them.
+        get writes() {
+          return WRITES.flatMap((name) => item[name]?.S ?? []);
+        },
       };
     },
   };

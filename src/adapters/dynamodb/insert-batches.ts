@@ -9,6 +9,7 @@ import { failed, unknown, type WriteOutcome } from "../port/outcome.js";
 import type { Write } from "../port/write.js";
 import { living } from "./expiry.js";
 import { compareStored, homeItem, insertOne } from "./insert.js";
+import { Kept, keyOfNames } from "./kept.js";
 import { keyOfItem, readItems, storedForm } from "./read-records.js";
 import type { StoredEntity } from "./write.js";
 
@@ -128,9 +129,15 @@ function statementFits(table: string, item: Item): boolean {
   return text.length * 3 <= STATEMENT_BYTES || Buffer.byteLength(text) <= STATEMENT_BYTES;
 }
 
+const statements = new Kept<string>();
+
+/** The same for all items with the same attributes. */
 function textOf(table: string, item: Item): string {
-  const members = Object.keys(item).map((name) => `'${name.replaceAll("'", "''")}': ?`);
-  return `INSERT INTO "${table}" VALUE {${members.join(", ")}}`;
+  const names = Object.keys(item);
+  return statements.get(keyOfNames([table, ...names]), () => {
+    const members = names.map((name) => `'${name.replaceAll("'", "''")}': ?`);
+    return `INSERT INTO "${table}" VALUE {${members.join(", ")}}`;
+  });
 }
 
 /** What is stored under a key that is taken decides. */

@@ -11,19 +11,20 @@ import { scaledInteger, scaledText } from "../port/conditions.js";
 import { MOST_DECIMAL } from "../port/increments.js";
 import { failed, MAX_RACES, notApplied, raced, unknown, type WriteOutcome } from "../port/outcome.js";
 import { runWrite, type Write } from "../port/write.js";
-import type { StoredItem } from "./codec.js";
+import type { Codec, StoredItem } from "./codec.js";
 import { living, notExpired } from "./expiry.js";
-import { conditionExpressions, Placeholders } from "./expressions.js";
+import { conditionExpressions, type Names, Placeholders } from "./expressions.js";
+import { Kept, keyOfNames } from "./kept.js";
 import type { WriteReply } from "./requests.js";
 import {
   absent,
   type ChangeOf,
   hasVersion,
+  NO_WRITE,
   present,
   putChange,
   remember,
   seenUpdate,
-  setsOf,
   updateChange,
 } from "./seen-change.js";
 import { besides, blockers, deleteBeside, putBeside, transact } from "./transaction.js";
@@ -79,6 +80,68 @@ interface BlindChange {
   readonly entries: { readonly [attribute: string]: AttributeValue | undefined };
 }
 
+/** What an increment adds, and within which bound the stored number must be. */
+interface Addition {
+  readonly attribute: string;
+  readonly amount: AttributeValue;
+  readonly room: Room | undefined;
+}
+
+/** The texts of a blind change; changes of one shape differ in their values alone. */
+interface Shape {
+  readonly update: string;
+  readonly condition: string;
+  readonly names: Names;
+}
+
+const shapes = new WeakMap<Codec, Kept<Shape>>();
+const ZERO: AttributeValue = { N: "0" };
+const ONE: AttributeValue = { N: "1" };
+
+/** The shape of a change. Its values are numbered in the order in which they are made here: `valuesOf` has the same. */
+function shapeOf(
+  set: readonly string[],
+  remove: readonly string[],
+  additions: readonly Addition[],
+  upsert: boolean,
+  codec: Codec,
+): Shape {
+  let known = shapes.get(codec);
+  if (known === undefined) {
+    known = new Kept();
+    shapes.set(codec, known);
+  }
+  const added = additions.map(({ attribute, room }) => `${room?.up ?? "any"} ${attribute}`);
+  const names = [upsert ? "put" : "update", ...set, "", ...remove, "", ...added];
+  return known.get(keyOfNames(names), () => {
+    const to = new Placeholders();
+    const sets = set.map((name) => `${to.name(name)} = ${to.value(ZERO)}`);
+    const guards: string[] = [];
+    for (const { attribute, room } of additions) {
+      const name = to.name(attribute);
+      sets.push(`${name} = if_not_exists(${name}, ${to.value(ZERO)}) + ${to.value(ZERO)}`);
+      if (room !== undefined)
+        guards.push(`(attribute_not_exists(${name}) OR ${name} ${room.up ? "<=" : ">="} ${to.value(room.limit)})`);
+    }
+    const version = to.name(VERSION);
+    sets.push(`${version} = if_not_exists(${version}, ${to.value(ZERO)}) + ${to.value(ONE)}`);
+    const { sets: remembers, id } = remember("", to);
+    sets.push(...remembers);
+    const removes = remove.map((name) => to.name(name));
+    const conditions = [
+      ...(upsert ? [] : [`attribute_exists(${PARTITION})`]),
+      // The write is not among those that the item remembers.
+      ...WRITES.map((name) => `NOT ${to.name(name)} = ${id}`),
+      ...guards,
+    ];
+    return {
+      update: `SET ${sets.join(", ")}${removes.length === 0 ? "" : ` REMOVE ${removes.join(", ")}`}`,
+      condition: conditions.join(" AND "),
+      names: to.names,
+    };
+  });
+}
+
 /** A change that needs not know what is stored: one UpdateItem, tested and done by the server. */
 async function modifyBlindly(
   key: RecordData,
@@ -89,33 +152,32 @@ async function modifyBlindly(
 ): Promise<WriteOutcome> {
   const { requests, codec } = entity;
   const { call } = write;
-  const to = new Placeholders();
-  const sets = setsOf({ ...change.set, ...present(change.entries) }, to);
-  const removes = [...change.remove, ...absent(change.entries)].map((name) => to.name(name));
-  const guards: string[] = [];
-  for (const [name, amount] of change.add) {
-    const attribute = to.name(codec.attribute(name));
-    const encode = codec.encoder(name);
-    sets.push(`${attribute} = if_not_exists(${attribute}, ${to.value({ N: "0" })}) + ${to.value(encode(amount))}`);
-    const guard = roomFor(codec.fields[name] as Field, amount, attribute, to);
-    if (guard !== undefined) guards.push(guard);
+  const set = { ...change.set, ...present(change.entries) };
+  const remove = [...change.remove, ...absent(change.entries)];
+  const additions = change.add.map(([name, amount]): Addition => {
+    const room = roomFor(codec.fields[name] as Field, amount);
+    return { attribute: codec.attribute(name), amount: codec.encoder(name)(amount), room };
+  });
+  const shape = shapeOf(Object.keys(set), remove, additions, upsert, codec);
+  const to = new Placeholders(shape.names);
+  for (const name in set) to.value(set[name] as AttributeValue);
+  for (const { amount, room } of additions) {
+    to.value(ZERO);
+    to.value(amount);
+    if (room !== undefined) to.value(room.limit);
   }
-  const version = to.name(VERSION);
   // A record that is not there begins with a version of the clock, so that one that was deleted does not come back.
   const base = upsert ? requests.nextVersion() : 0;
-  sets.push(`${version} = if_not_exists(${version}, ${to.value({ N: String(base) })}) + ${to.value({ N: "1" })}`);
-  sets.push(...remember(write.id, to));
-  const conditions = [
-    ...(upsert ? [] : [`attribute_exists(${PARTITION})`, ...notExpired(entity, to)]),
-    ...unknownWrite(write.id, to),
-    ...demands(call, entity, to),
-    ...guards,
-  ];
+  to.value({ N: String(base) });
+  to.value(ONE);
+  to.value(NO_WRITE);
+  to.value({ S: write.id });
+  const demanded = [...(upsert ? [] : notExpired(entity, to)), ...demands(call, entity, to)];
   const input: Doc = {
     TableName: requests.table,
     Key: codec.keyItem(key),
-    UpdateExpression: `SET ${sets.join(", ")}${removes.length === 0 ? "" : ` REMOVE ${removes.join(", ")}`}`,
-    ConditionExpression: conditions.join(" AND "),
+    UpdateExpression: shape.update,
+    ConditionExpression: demanded.length === 0 ? shape.condition : [shape.condition, ...demanded].join(" AND "),
     ...to.members(),
     // What was there tells the version as well as what is there now, and is nothing where the record is new.
     ReturnValues: "UPDATED_OLD",
@@ -130,7 +192,13 @@ async function modifyBlindly(
     if (reply.kind === "failed") {
       return reply.mayHaveRun ? settle(key, write, entity, reply.error) : failed(reply.error);
     }
-    const outcome = await refusal(reply, key, write, entity, guards.length > 0);
+    const outcome = await refusal(
+      reply,
+      key,
+      write,
+      entity,
+      additions.some(({ room }) => room !== undefined),
+    );
     if (outcome !== undefined) return outcome;
   }
   return raced(codec.entity.entity);
@@ -240,12 +308,6 @@ async function modifySeen(
   return raced(codec.entity.entity);
 }
 
-/** The write is not among those that the item remembers. */
-function unknownWrite(id: string, to: Placeholders): string[] {
-  const value = to.value({ S: id });
-  return WRITES.map((name) => `NOT ${to.name(name)} = ${value}`);
-}
-
 /** What a call demands of the stored record. */
 export function demands(call: ConditionalCall, { codec }: StoredEntity, to: Placeholders): string[] {
   const conditions = conditionExpressions(call.if ?? [], codec.fields, codec.attribute, to);
@@ -253,10 +315,14 @@ export function demands(call: ConditionalCall, { codec }: StoredEntity, to: Plac
   return conditions;
 }
 
-/** A condition that the sum still fits the field. */
-function roomFor(field: Field, amount: unknown, attribute: string, to: Placeholders): string | undefined {
-  const within = (limit: string, up: boolean): string =>
-    `(attribute_not_exists(${attribute}) OR ${attribute} ${up ? "<=" : ">="} ${to.value({ N: limit })})`;
+/** The most, or the least, that may be stored for the sum to fit the field. */
+interface Room {
+  readonly limit: AttributeValue;
+  readonly up: boolean;
+}
+
+function roomFor(field: Field, amount: unknown): Room | undefined {
+  const within = (limit: string, up: boolean): Room => ({ limit: { N: limit }, up });
   switch (field.kind) {
     case "int": {
       const by = amount as number;

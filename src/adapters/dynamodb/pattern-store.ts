@@ -15,7 +15,7 @@ import { notDeletable, notExpired } from "./expiry.js";
 import type { Placeholders } from "./expressions.js";
 import { decodeSortKey } from "./keys.js";
 import { compileQuery, type MakeQuery, queryPage } from "./query.js";
-import { recordsOf } from "./read-records.js";
+import { recordsOf, recordsOfAll } from "./read-records.js";
 import type { Requests } from "./requests.js";
 import { readTotals, type Sums } from "./top.js";
 import type { StoredEntity } from "./write.js";
@@ -148,7 +148,7 @@ class ListStore extends DynamoPatternStore {
     const query = call.after === undefined ? this.#plan.request : this.#plan.next;
     const { items, next, units } = await queryPage(query, make, params, call, this.requests, deadline);
     return {
-      rows: items.flatMap((item) => recordsOf(item, this.#entity)),
+      rows: recordsOfAll(items, this.#entity),
       next: next === undefined ? undefined : decodeSortKey(next, this.#order.skip, this.#order.parts),
       units,
       requests: Array.from({ length: query.shards }, (_, shard) => make(params, call, shard)),

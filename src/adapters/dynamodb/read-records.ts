@@ -64,6 +64,13 @@ export function recordsOf(item: Item, entity: StoredEntity): readonly RecordData
   return stored === undefined ? [] : [stored.record];
 }
 
+/** The records of items; those that have expired are left out. */
+export function recordsOfAll(items: readonly Item[], entity: StoredEntity): readonly RecordData[] {
+  const { codec } = entity;
+  if (codec.entity.expires === undefined) return items.map((item) => codec.record(item));
+  return items.flatMap((item) => recordsOf(item, entity));
+}
+
 /** Home items by their keys' text. What could not be read in time is an error, never an absence. */
 export async function readItems(
   keys: readonly RecordData[],

@@ -5,7 +5,7 @@ import { ENTITY, PARTITION, VERSION, WRITES } from "../../plan/dynamodb/names.js
 import type { Changes, RecordData } from "../port/adapter.js";
 import { addTo } from "../port/increments.js";
 import type { Derived, StoredItem } from "./codec.js";
-import { Placeholders } from "./expressions.js";
+import { keptText, Placeholders } from "./expressions.js";
 import { ABSENT, type StoredEntity } from "./write.js";
 
 /** What a write makes of a record whose stored form was read. */
@@ -76,14 +76,14 @@ export function seenUpdate(
   const version = stored === undefined ? requests.nextVersion() : stored.version + 1;
   const to = new Placeholders();
   const sets = setsOf({ ...change.set, ...present(entries), [VERSION]: { N: String(version) } }, to);
-  sets.push(...remember(writeId, to));
+  sets.push(...remember(writeId, to).sets);
   const removes = [...change.remove, ...absent(entries)].map((name) => to.name(name));
   const conditions = [sameVersion(found, to), ...demandsOf(to)];
   const update: Doc = {
     TableName: requests.table,
     Key: codec.keyItem(key),
-    UpdateExpression: `SET ${sets.join(", ")}${removes.length === 0 ? "" : ` REMOVE ${removes.join(", ")}`}`,
-    ConditionExpression: conditions.join(" AND "),
+    UpdateExpression: keptText(`SET ${sets.join(", ")}${removes.length === 0 ? "" : ` REMOVE ${removes.join(", ")}`}`),
+    ConditionExpression: keptText(conditions.join(" AND ")),
     ...to.members(),
     ReturnValuesOnConditionCheckFailure: "ALL_OLD",
   };
@@ -125,15 +125,20 @@ export function absent(entries: Entries): string[] {
   return Object.entries(entries).flatMap(([name, value]) => (value === undefined ? [name] : []));
 }
 
+/** In place of the id of a write that there was not. */
+export const NO_WRITE: AttributeValue = { S: "-" };
+
 /** Puts a write's id before those of the writes before it; all right sides are read before anything is set. */
-export function remember(id: string, to: Placeholders): string[] {
-  const none = to.value({ S: "-" });
-  return WRITES.map((name, index) => {
+export function remember(writeId: string, to: Placeholders): { readonly sets: readonly string[]; readonly id: string } {
+  const none = to.value(NO_WRITE);
+  const id = to.value({ S: writeId });
+  const sets = WRITES.map((name, index) => {
     const older = WRITES[index - 1];
     return older === undefined
-      ? `${to.name(name)} = ${to.value({ S: id })}`
+      ? `${to.name(name)} = ${id}`
       : `${to.name(name)} = if_not_exists(${to.name(older)}, ${none})`;
   });
+  return { sets, id };
 }
 
 type Entries = { readonly [attribute: string]: AttributeValue | undefined };

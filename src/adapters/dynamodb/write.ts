@@ -1,6 +1,6 @@
 import type { Deadline } from "../../internal/deadline.js";
 import type { Item } from "../../patterns/dynamodb/driver.js";
-import { PARTITION, VERSION, WRITES } from "../../plan/dynamodb/names.js";
+import { PARTITION, WRITES } from "../../plan/dynamodb/names.js";
 import type { RecordData } from "../port/adapter.js";
 import type { BucketLeases } from "../port/bucket-leases.js";
 import { unknown, type WriteOutcome } from "../port/outcome.js";
@@ -62,11 +62,6 @@ export async function settle(
   const version = versionOfWrite(stored, write.id);
   if (version !== undefined) return { kind: "applied", version };
   return otherwise?.(stored) ?? unknown("The write was sent and not answered; the record does not show it yet.", cause);
-}
-
-/** Attributes of a home item beside the record: those of a new one. */
-export function bookkeeping(version: number, id: string): Item {
-  return { [VERSION]: { N: String(version) }, [WRITES[0]]: { S: id } };
 }
 
 /** The condition that nothing is stored under a key. */

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomFillSync } from "node:crypto";
 import type { Deadline } from "../../internal/deadline.js";
 import type { ConditionalCall, WriteCall } from "./adapter.js";
 
@@ -17,10 +17,24 @@ export interface Write {
 const SETTLE_SHARE = 0.15;
 const SETTLE_MAX_MS = 2_000;
 
+/** Bytes of a write's id; random ones are fetched for many ids at once. */
+const ID_BYTES = 9;
+const pool = Buffer.alloc(ID_BYTES * 128);
+let used = pool.length;
+
+function newId(): string {
+  if (used === pool.length) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  used += ID_BYTES;
+  return pool.toString("base64url", used - ID_BYTES, used);
+}
+
 /** Begins a write: its id and its time. */
 export async function runWrite<T>(call: WriteCall, whole: Deadline, work: (write: Write) => Promise<T>): Promise<T> {
   const remaining = whole.remainingMs();
   using attempts = whole.part(remaining - Math.min(SETTLE_MAX_MS, remaining * SETTLE_SHARE));
-  const id = call.writeId ?? randomBytes(9).toString("base64url");
+  const id = call.writeId ?? newId();
   return await work({ call, attempts, whole, id });
 }
