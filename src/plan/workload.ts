@@ -1,4 +1,4 @@
-import type { EntityData, EntityWorkload, ModelData } from "../model/description.js";
+import type { EntityData, EntityWorkload, ListPattern, ModelData } from "../model/description.js";
 import { type Field, fieldAt } from "../model/field.js";
 
 /** What the workload's numbers say, the same for every engine. */
@@ -39,7 +39,25 @@ export function recordsPerGroup(
 }
 
 /** Rows that a typical call asks for, where the workload does not say. */
-export const defaultRows = 100;
+const defaultRows = 100;
+
+/** Rows that a call of a pattern asks for. */
+export function askedRows(model: ModelData, pattern: string): number {
+  return model.workload.patterns[pattern]?.rows ?? defaultRows;
+}
+
+/** Rows of a list's page: as many as a call asks for, unless its group has fewer; and the group's records, where known. */
+export function pageRows(
+  model: ModelData,
+  entity: EntityData,
+  pattern: ListPattern,
+): { readonly asked: number; readonly group: number | undefined; readonly rows: number } {
+  const asked = askedRows(model, pattern.name);
+  const fields = pattern.by.flatMap((part) => (part.kind === "field" ? [part.field] : []));
+  const bucketed = fields.length < pattern.by.length;
+  const group = bucketed ? undefined : recordsPerGroup(entity, model.workload.entities[entity.name], fields);
+  return { asked, group, rows: Math.min(asked, group ?? asked) };
+}
 
 /** Calls of a pattern in a second, as stated. */
 export function requestsPerSecond(model: ModelData, pattern: string): number | undefined {

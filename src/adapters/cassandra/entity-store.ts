@@ -1,5 +1,5 @@
 import type { EntityStore } from "../port/adapter.js";
-import { type EntityOperations, entityStore } from "../port/entity-store.js";
+import { compiledStore, type EntityOperations } from "../port/entity-store.js";
 import { insertMany } from "./insert-many.js";
 import { deleteOne, insertOne, putOne, updateOne } from "./modify.js";
 import { readMany } from "./read-records.js";
@@ -15,6 +15,4 @@ const operations: EntityOperations<StoredEntity> = {
 };
 
 /** One entity's records. */
-export function cqlEntityStore(entity: StoredEntity): EntityStore {
-  return entityStore(operations, { deadline: (call) => entity.requests.deadline(call), entity: () => entity });
-}
+export const cqlEntityStore = (entity: StoredEntity): EntityStore => compiledStore(operations, entity);

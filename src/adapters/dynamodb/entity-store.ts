@@ -1,5 +1,5 @@
 import type { EntityStore } from "../port/adapter.js";
-import { type EntityOperations, entityStore } from "../port/entity-store.js";
+import { compiledStore, type EntityOperations } from "../port/entity-store.js";
 import { deleteOne } from "./delete.js";
 import { insertOne } from "./insert.js";
 import { insertMany } from "./insert-many.js";
@@ -18,9 +18,4 @@ const operations: EntityOperations<StoredEntity> = {
 };
 
 /** One entity's records. */
-export function dynamoEntityStore(entity: StoredEntity): EntityStore {
-  return entityStore(operations, {
-    deadline: (call) => entity.requests.deadline(call),
-    entity: () => entity,
-  });
-}
+export const dynamoEntityStore = (entity: StoredEntity): EntityStore => compiledStore(operations, entity);

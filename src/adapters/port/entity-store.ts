@@ -49,6 +49,14 @@ export interface EntitySource<E> {
   entity(deadline: Deadline): E | Promise<E>;
 }
 
+/** The store of an entity that is compiled from the start; deadlines are those of its requests. */
+export function compiledStore<E extends { readonly requests: { deadline(call: Call): Deadline } }>(
+  operations: EntityOperations<E>,
+  entity: E,
+): EntityStore {
+  return entityStore(operations, { deadline: (call) => entity.requests.deadline(call), entity: () => entity });
+}
+
 /** An entity's store, from what an engine does: deadlines, and what no engine can take, are the same for all. */
 export function entityStore<E>(operations: EntityOperations<E>, source: EntitySource<E>): EntityStore {
   /** Awaits the work before the deadline's timer ends. */

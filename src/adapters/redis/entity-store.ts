@@ -1,6 +1,6 @@
 import type { RedisEntity } from "../../plan/redis/types.js";
 import type { EntityStore } from "../port/adapter.js";
-import { type EntityOperations, entityStore } from "../port/entity-store.js";
+import { compiledStore, type EntityOperations } from "../port/entity-store.js";
 import { compileCodec } from "./codec.js";
 import { insertMany } from "./insert-many.js";
 import { compileKeys } from "./keys.js";
@@ -30,9 +30,4 @@ const operations: EntityOperations<StoredEntity> = {
 };
 
 /** One entity's records. */
-export function redisEntityStore(entity: StoredEntity): EntityStore {
-  return entityStore(operations, {
-    deadline: (call) => entity.requests.deadline(call),
-    entity: () => entity,
-  });
-}
+export const redisEntityStore = (entity: StoredEntity): EntityStore => compiledStore(operations, entity);

@@ -1,5 +1,5 @@
 import type { EntityData, ListPattern, ModelData, PatternData, TopPattern } from "../../model/description.js";
-import { defaultRows, distinctValues, recordsPerGroup, requestsPerSecond } from "../workload.js";
+import { askedRows, distinctValues, pageRows, requestsPerSecond } from "../workload.js";
 import type { Cut } from "./partitions.js";
 import type { CqlPatternEstimate, CqlTable } from "./types.js";
 
@@ -23,13 +23,7 @@ export function listEstimate(
   table: CqlTable,
   cut: Cut,
 ): CqlPatternEstimate {
-  const wanted = model.workload.patterns[pattern.name]?.rows ?? defaultRows;
-  const fields = pattern.by.flatMap((part) => (part.kind === "field" ? [part.field] : []));
-  const group =
-    fields.length === pattern.by.length
-      ? recordsPerGroup(entity, model.workload.entities[entity.name], fields)
-      : undefined;
-  const rows = Math.min(wanted, group ?? wanted);
+  const { rows } = pageRows(model, entity, pattern);
   const buckets = cut.unit === undefined || cut.rows === undefined ? 1 : Math.max(1, Math.ceil(rows / cut.rows));
   return {
     rows,
@@ -48,7 +42,7 @@ export function topEstimate(
   cut: Cut,
 ): CqlPatternEstimate {
   const workload = model.workload.entities[entity.name];
-  const wanted = model.workload.patterns[pattern.name]?.rows ?? defaultRows;
+  const wanted = askedRows(model, pattern.name);
   const groups = distinctValues(entity, workload, pattern.by);
   const unit = pattern.range?.unit;
   const buckets = unit === undefined ? 1 : bucketsPerYear[unit];

@@ -2,6 +2,7 @@ import type { EntityData } from "../../model/description.js";
 import type { Field, Fields } from "../../model/field.js";
 import type { Finding } from "../finding.js";
 import { formatBytes, formatNumber } from "../format.js";
+import { workloadMissing } from "../lint-workload.js";
 import { isNative } from "./columns.js";
 import { engineName, limitsOf } from "./limits.js";
 import type { DesignView } from "./lint.js";
@@ -21,7 +22,12 @@ export function lintEntity(view: DesignView, entity: EntityData): readonly Findi
     ...transactions(view, entity, stored),
     ...batches(view, entity, stored),
     ...tombstones(entity, stored),
-    ...workloadMissing(view, entity),
+    ...workloadMissing(
+      view.model,
+      entity,
+      "Sizes of partitions cannot be estimated, so that none is cut by time or into shards.",
+      "records: …, writesPerSecond: …",
+    ),
   ];
 }
 
@@ -165,18 +171,4 @@ function tombstones(entity: EntityData, stored: CqlEntity): readonly Finding[] {
         fix: 'Order it "desc", or give the question a range or a bucket of time.',
       }),
     );
-}
-
-function workloadMissing({ model }: DesignView, entity: EntityData): readonly Finding[] {
-  if (model.workload.entities[entity.name]?.records !== undefined) return [];
-  return [
-    {
-      code: "workload-missing",
-      severity: "info",
-      subject: entity.name,
-      evidence: `the workload does not say how many "${entity.name}" records there are`,
-      cause: "Sizes of partitions cannot be estimated, so that none is cut by time or into shards.",
-      fix: `Add workload: { ${entity.name}: { records: …, writesPerSecond: … } } to the model.`,
-    },
-  ];
 }

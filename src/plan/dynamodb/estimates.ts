@@ -6,7 +6,7 @@ import type {
   TogetherPattern,
   TopPattern,
 } from "../../model/description.js";
-import { defaultRows, distinctValues, recordsPerGroup, requestsPerSecond } from "../workload.js";
+import { askedRows, distinctValues, pageRows, recordsPerGroup, requestsPerSecond } from "../workload.js";
 import { readUnits, writeUnits } from "./load.js";
 import { expiryBytes, homeOverhead, keyBytes, recordBytes, storageOverhead } from "./sizes.js";
 import type {
@@ -194,14 +194,8 @@ function listEstimate(
   read: { readonly bytes: number; readonly shards: number; readonly filtered: boolean },
   prices: DynamoPrices | undefined,
 ): DynamoPatternEstimate {
-  const wanted = model.workload.patterns[pattern.name]?.rows ?? defaultRows;
-  const fields = pattern.by.flatMap((part) => (part.kind === "field" ? [part.field] : []));
-  const group =
-    fields.length === pattern.by.length
-      ? recordsPerGroup(entity, model.workload.entities[entity.name], fields)
-      : undefined;
-  const rows = Math.min(wanted, group ?? wanted);
-  const perShard = Math.min(wanted, Math.ceil((group ?? wanted * read.shards) / read.shards));
+  const { asked, group, rows } = pageRows(model, entity, pattern);
+  const perShard = Math.min(asked, Math.ceil((group ?? asked * read.shards) / read.shards));
   const units = read.filtered ? undefined : read.shards * readUnits(perShard * read.bytes) * share(pattern);
   return withMoney(model, pattern, prices, { rows, requests: read.shards, readUnits: units });
 }
@@ -215,7 +209,7 @@ function togetherEstimate(
 ): DynamoPatternEstimate {
   const fields = pattern.by.map((part) => part.field);
   const groups = members.map(({ entity }) => recordsPerGroup(entity, model.workload.entities[entity.name], fields));
-  const wanted = model.workload.patterns[pattern.name]?.rows ?? defaultRows;
+  const wanted = askedRows(model, pattern.name);
   const known = groups.every((group) => group !== undefined);
   const rows = known ? Math.min(wanted, sum(groups)) : wanted;
   const all = known ? sum(groups) : wanted;
@@ -238,7 +232,7 @@ function topEstimate(
   prices: DynamoPrices | undefined,
 ): DynamoPatternEstimate {
   const workload = model.workload.entities[entity.name];
-  const wanted = model.workload.patterns[pattern.name]?.rows ?? defaultRows;
+  const wanted = askedRows(model, pattern.name);
   const groups = distinctValues(entity, workload, pattern.by);
   const unit = pattern.range?.unit;
   const buckets = unit === undefined ? 1 : bucketsPerYear[unit];

@@ -1,6 +1,7 @@
 import type { EntityData } from "../../model/description.js";
 import type { Finding } from "../finding.js";
 import { formatBytes, formatNumber } from "../format.js";
+import { workloadMissing } from "../lint-workload.js";
 import { recordsPerGroup } from "../workload.js";
 import type { DesignView } from "./lint.js";
 import { hottestWriteUnits, partitionWriteUnits } from "./load.js";
@@ -23,7 +24,7 @@ export function lintEntity(view: DesignView, entity: EntityData): readonly Findi
     ...hotHome(view, entity, stored),
     ...movingKeys(entity, stored),
     ...neverDeleted(view, entity),
-    ...workloadMissing(view, entity),
+    ...workloadMissing(view.model, entity, "Storage, units of reads, hot and large partitions cannot be estimated."),
     ...noTableOfItsOwn(entity),
   ];
 }
@@ -138,20 +139,6 @@ function neverDeleted({ model }: DesignView, entity: EntityData): readonly Findi
       evidence: `${formatNumber(writesPerSecond)} writes a second are ${formatNumber(Math.round(writesPerSecond * yearSeconds))} in a year, and ${formatNumber(records)} records are planned for`,
       cause: "If those writes are inserts, records pile up: nothing deletes them.",
       fix: 'Say when they end with expires: "field" (a date), or plan for more; nothing, if most writes change records that are there.',
-    },
-  ];
-}
-
-function workloadMissing({ model }: DesignView, entity: EntityData): readonly Finding[] {
-  if (model.workload.entities[entity.name]?.records !== undefined) return [];
-  return [
-    {
-      code: "workload-missing",
-      severity: "info",
-      subject: entity.name,
-      evidence: `the workload does not say how many "${entity.name}" records there are`,
-      cause: "Storage, units of reads, hot and large partitions cannot be estimated.",
-      fix: `Add workload: { ${entity.name}: { records: … } } to the model.`,
     },
   ];
 }

@@ -1,6 +1,6 @@
 import type { EntityData, EntityWorkload, ListPattern, ModelData } from "../../model/description.js";
 import { type Field, fieldAt } from "../../model/field.js";
-import { defaultRows, distinctValues, recordsPerGroup, requestsPerSecond, typicalItems } from "../workload.js";
+import { askedRows, distinctValues, pageRows, requestsPerSecond, typicalItems } from "../workload.js";
 import type { ChosenIndex } from "./indexes.js";
 import type { ListAccess } from "./needs.js";
 import type { MongoCollectionEstimate, MongoPatternEstimate } from "./types.js";
@@ -156,11 +156,8 @@ export function listEstimate(
   access: ListAccess,
 ): MongoPatternEstimate {
   const workload = model.workload.entities[entity.name];
-  const wanted = model.workload.patterns[pattern.name]?.rows ?? defaultRows;
-  const equal = pattern.by.flatMap((part) => (part.kind === "field" ? [part.field] : []));
-  const bucketed = pattern.by.some((part) => part.kind === "bucket");
-  const group = bucketed ? undefined : recordsPerGroup(entity, workload, equal);
-  const most = access.kind === "unique" ? 1 : wanted;
+  const { asked, group } = pageRows(model, entity, pattern);
+  const most = access.kind === "unique" ? 1 : asked;
   const rows = group === undefined ? most : Math.min(most, group);
   // In order, a page reads what it returns; sorted in memory, it reads all that matches. What `where` drops is not known.
   const filtered = pattern.where.length > 0 && access.kind !== "unique";
@@ -184,7 +181,7 @@ export function topEstimate(
 ): MongoPatternEstimate {
   const workload = model.workload.entities[entity.name];
   const groups = distinctValues(entity, workload, pattern.by);
-  const wanted = model.workload.patterns[pattern.name]?.rows ?? defaultRows;
+  const wanted = askedRows(model, pattern.name);
   const rows = groups === undefined ? wanted : Math.min(wanted, groups);
   return {
     rows,

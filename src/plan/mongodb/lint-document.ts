@@ -2,6 +2,7 @@ import type { EntityData } from "../../model/description.js";
 import type { ArrayField, Field } from "../../model/field.js";
 import type { Finding } from "../finding.js";
 import { formatBytes, formatNumber } from "../format.js";
+import { workloadMissing } from "../lint-workload.js";
 import { typicalItems } from "../workload.js";
 import { objectSize, valueSize } from "./estimates.js";
 import type { CollectionView } from "./lint.js";
@@ -24,7 +25,11 @@ export function lintDocument(view: CollectionView): readonly Finding[] {
     ...arrays.flatMap(([subject, array]) => (array.embeds === undefined ? [] : [embedding(view, subject, array)])),
     ...size(view),
     ...shardKey(view),
-    ...workloadMissing(view),
+    ...workloadMissing(
+      view.model,
+      view.entity,
+      "Sizes of data and indexes, and what a request examines, cannot be estimated.",
+    ),
   ];
 }
 
@@ -157,20 +162,6 @@ function shardKey({ entity, workload, collection }: CollectionView): readonly Fi
       fix: large
         ? `Shard the collection by { _id: "hashed" }, or begin the key with a field that spreads writes.`
         : `Nothing now: one replica set carries this. When it is sharded, shard by { _id: "hashed" }.`,
-    },
-  ];
-}
-
-function workloadMissing({ entity, workload }: CollectionView): readonly Finding[] {
-  if (workload?.records !== undefined) return [];
-  return [
-    {
-      code: "workload-missing",
-      severity: "info",
-      subject: entity.name,
-      evidence: `the workload does not say how many "${entity.name}" records there are`,
-      cause: "Sizes of data and indexes, and what a request examines, cannot be estimated.",
-      fix: `Add workload: { ${entity.name}: { records: … } } to the model.`,
     },
   ];
 }

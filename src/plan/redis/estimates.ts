@@ -1,6 +1,6 @@
 import type { EntityData, EntityWorkload, ListPattern, ModelData, TopPattern } from "../../model/description.js";
 import { type Field, fieldAt } from "../../model/field.js";
-import { defaultRows, distinctValues, recordsPerGroup, requestsPerSecond, typicalItems } from "../workload.js";
+import { askedRows, distinctValues, recordsPerGroup, requestsPerSecond, typicalItems } from "../workload.js";
 import type { ListAccess } from "./indexes.js";
 import type { RedisEntityEstimate, RedisListIndex, RedisPatternEstimate, RedisTopIndex, RedisUnique } from "./types.js";
 
@@ -163,7 +163,7 @@ export function listEstimate(
   access: ListAccess,
 ): RedisPatternEstimate {
   const workload = model.workload.entities[entity.name];
-  const wanted = model.workload.patterns[pattern.name]?.rows ?? defaultRows;
+  const wanted = askedRows(model, pattern.name);
   const group = groupSize(entity, workload, pattern);
   const rows = group === undefined ? wanted : Math.min(wanted, group);
   return {
@@ -176,7 +176,7 @@ export function listEstimate(
 
 export function topEstimate(model: ModelData, entity: EntityData, pattern: TopPattern): RedisPatternEstimate {
   const groups = distinctValues(entity, model.workload.entities[entity.name], pattern.by);
-  const wanted = model.workload.patterns[pattern.name]?.rows ?? defaultRows;
+  const wanted = askedRows(model, pattern.name);
   return {
     rows: groups === undefined ? wanted : Math.min(wanted, groups),
     entriesRead: groups,
