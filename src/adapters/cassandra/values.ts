@@ -152,6 +152,8 @@ export function compileDecoder(field: Field): Decode {
 export function put(record: Record<string, unknown>, name: string, raw: unknown, type: Field, decode: Decode): void {
   if (raw !== null && raw !== undefined) record[name] = decode(raw);
   else if (type.nullable) record[name] = null;
+  // The driver sends a list without elements as null.
+  else if (type.kind === "array" && !type.optional) record[name] = [];
   else if (!type.optional) throw new Misfit(`a value of type ${type.kind}`, "nothing");
 }
 

@@ -52,7 +52,7 @@ export function cqlType(field: Field, path: string, types: Map<string, CqlUserTy
   }
 }
 
-/** Whether CQL keeps all values of a field apart: it has one null, and none within collections. */
+/** Whether CQL keeps all values of a field apart: it has one null, which is an empty list too, and none within collections. */
 export function isNative(field: Field): boolean {
   return !isAmbiguous(field) && isClean(field);
 }
@@ -60,9 +60,9 @@ export function isNative(field: Field): boolean {
 function isClean(field: Field): boolean {
   switch (field.kind) {
     case "array":
-      return !field.element.nullable && isClean(field.element);
+      return !field.element.nullable && field.element.kind !== "array" && isClean(field.element);
     case "map":
-      return !field.value.nullable && isClean(field.value);
+      return !field.value.nullable && field.value.kind !== "array" && isClean(field.value);
     case "object":
       return (
         Object.keys(field.fields).length > 0 &&

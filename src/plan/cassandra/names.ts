@@ -86,7 +86,10 @@ function hash(text: string): string {
   return (sum >>> 0).toString(16).padStart(8, "0");
 }
 
-/** Whether null and absent are two things for a field: a cell of CQL has no way to tell them apart. */
+/**
+ * Whether null and absent are two things for a field: a cell of CQL has no way to tell them apart. The drivers send a
+ * list without elements as null, too.
+ */
 export function isAmbiguous(field: Field): boolean {
-  return field.optional && field.nullable;
+  return field.kind === "array" ? field.optional || field.nullable : field.optional && field.nullable;
 }
