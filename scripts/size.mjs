@@ -10,9 +10,9 @@ const dynamodb = 'export { dynamodb, open } from "./dist/adapters/dynamodb/index
 const cassandra = 'export { cassandra, open, scylladb } from "./dist/adapters/cassandra/index.js";';
 const budgets = [
   // What an application with a model and a client takes in.
-  { name: "keyfold", code: core, maxBytes: 19_800 },
+  { name: "keyfold", code: core, maxBytes: 20_600 },
   // The adapter beside it, with the planner for its engine; the model and the errors are the core's.
-  { name: "keyfold/mongodb", code: mongodb, beside: core, maxBytes: 30_000 },
+  { name: "keyfold/mongodb", code: mongodb, beside: core, maxBytes: 30_400 },
   { name: "keyfold/redis", code: redis, beside: core, maxBytes: 33_000 },
   // Each pattern by itself, with all of its exports.
   ...["rate-limit", "lock", "leaderboard", "idempotency", "stream", "pubsub", "cache"].map((name) => ({
@@ -23,7 +23,7 @@ const budgets = [
       8_000,
   })),
   { name: "keyfold/batch", code: 'export * from "./dist/patterns/batch/index.js";', maxBytes: 8_800 },
-  { name: "keyfold/dynamodb", code: dynamodb, beside: core, maxBytes: 39_500 },
+  { name: "keyfold/dynamodb", code: dynamodb, beside: core, maxBytes: 40_500 },
   { name: "keyfold/cassandra", code: cassandra, beside: core, maxBytes: 43_000 },
 ];
 

@@ -77,6 +77,7 @@ export {
   top,
   type Where,
 } from "./model/patterns.js";
+export type { DynamoPhysical, Physical } from "./model/physical.js";
 export type { Finding, Severity } from "./plan/finding.js";
 export { isPlannedEngine, planFor, plannedEngines, renderPlanJson, renderPlanText } from "./plan/plan.js";
 export type { Plan, PlannedEngine } from "./plan/types.js";

@@ -1,4 +1,5 @@
 import type { PageCall, PatternStore, Position, ReadCall, RecordData } from "../adapters/port/adapter.js";
+import { compilePick } from "../adapters/port/select.js";
 import type { CursorSigner, CursorValue } from "../internal/cursor.js";
 import { KeyfoldError } from "../internal/errors.js";
 import type { Consistency } from "../model/consistency.js";
@@ -30,7 +31,16 @@ export function makeGetClient(
   batcher: GetBatcher,
   capability: CapabilityData,
 ): AnyGetClient {
-  return makeOneClient(context, pattern, entity, store, (key, call) => batcher.get(key, call), capability);
+  const select = pattern.kind === "get" ? pattern.select : undefined;
+  const whole = (key: RecordData, call: ReadCall) => batcher.get(key, call);
+  if (select === undefined) return makeOneClient(context, pattern, entity, store, whole, capability);
+  const pick = compilePick(select);
+  // Gets of one tick travel together, whatever their patterns want of the records.
+  const some = async (key: RecordData, call: ReadCall) => {
+    const found = await whole(key, call);
+    return found && { record: pick(found.record) };
+  };
+  return makeOneClient(context, pattern, entity, store, some, capability);
 }
 
 /** A `rank` pattern: a page of one row. */

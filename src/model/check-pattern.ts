@@ -110,7 +110,12 @@ class PatternCheck {
     const facts = { name: this.#name, entity: this.#entity.name, consistency: this.#consistency() };
     switch (this.#draft.kind) {
       case "get":
-        return { kind: "get", ...facts, by: this.#entity.key.map((field) => ({ kind: "field", field, param: field })) };
+        return {
+          kind: "get",
+          ...facts,
+          by: this.#entity.key.map((field) => ({ kind: "field", field, param: field })),
+          select: this.#select(spec.select),
+        };
       case "list": {
         const by = this.#by(spec.by);
         const range = this.#range(spec.range, by);
@@ -123,6 +128,7 @@ class PatternCheck {
           where: this.#where(spec.where, [...by, ...(range === undefined ? [] : [range])]),
           range,
           order,
+          select: this.#select(spec.select),
         };
       }
       case "rank": {
@@ -239,6 +245,29 @@ class PatternCheck {
       return undefined;
     }
     return name;
+  }
+
+  /** Fields of the record itself that a row has. */
+  #select(value: unknown): readonly string[] | undefined {
+    if (value === undefined) return undefined;
+    const named: readonly unknown[] = Array.isArray(value) ? value : [];
+    const known = Object.keys(this.#entity.fields);
+    if (named.length === 0) {
+      this.#add("select-empty", ["select"], "no field is named", "Name at least one field, or leave select out.");
+    }
+    for (const name of named) {
+      if (known.includes(name as string)) continue;
+      this.#add(
+        "field-unknown",
+        ["select"],
+        `entity "${this.#entity.name}" has no field ${JSON.stringify(name)}`,
+        `Use some of ${quoted(known)}: fields of the record itself, no paths.`,
+      );
+    }
+    if (new Set(named).size !== named.length) {
+      this.#add("select-repeats", ["select"], "a field is named twice", "Name it once.");
+    }
+    return known.filter((name) => named.includes(name));
   }
 
   /** A bucket of a date field, when the value is one. */

@@ -54,7 +54,65 @@ const ofPattern = (pattern: unknown) => issuesOf(() => anyModel({ entities: { li
 const ofEntity = (name: string, spec: Partial<EntitySpec<unknown, unknown, string>>) =>
   issuesOf(() => anyModel({ entities: { [name]: anyEntity(name, spec) }, patterns: {} }));
 
+describe("what is said of DynamoDB", () => {
+  const ofPhysical = (physical: unknown) =>
+    issuesOf(() =>
+      anyModel({
+        entities: { line, two: entity("two", { schema, key: ["country", "seq"] }) },
+        patterns: {
+          byCountry: list(line, { by: ["country"] }),
+          ofCountry: anyList(entity("two", { schema, key: ["country", "seq"] }), {
+            by: ["country"],
+            order: { at: "asc" },
+          }),
+          byDay: anyList(entity("two", { schema, key: ["country", "seq"] }), { by: ["country", day("at")] }),
+          bySeq: anyList(entity("two", { schema, key: ["country", "seq"] }), { by: ["seq"] }),
+          whole: anyList(entity("two", { schema, key: ["country", "seq"] }), { by: ["seq", "country"] }),
+          sums: top(line, { by: "country" }),
+        },
+        physical,
+      }),
+    ).map(({ code, path }) => `${code} ${path}`);
+
+  it("names options, keys and lists that are there and can be", () => {
+    expect(ofPhysical({})).toEqual([]);
+    expect(ofPhysical({ dynamodb: { key: { partition: "PK", sort: "SK" }, localIndexes: ["ofCountry"] } })).toEqual([]);
+    expect(ofPhysical({ dynamo: {} })).toEqual(["physical-option physical.dynamo"]);
+    expect(ofPhysical({ dynamodb: { keys: {} } })).toEqual(["physical-option physical.dynamodb.keys"]);
+    for (const name of ["", "_e", "gsi1pk", "lsi2sk", "l_x", "s", "a b", 'x"', 7, undefined]) {
+      expect(ofPhysical({ dynamodb: { key: { partition: name, sort: "SK" } } })).toEqual([
+        "physical-key physical.dynamodb.key.partition",
+      ]);
+    }
+    expect(ofPhysical({ dynamodb: { key: { partition: "PK", sort: "PK" } } })).toEqual([
+      "physical-key physical.dynamodb.key",
+    ]);
+    for (const name of ["byCountry", "byDay", "bySeq", "whole", "sums", "none"]) {
+      expect(ofPhysical({ dynamodb: { localIndexes: ["ofCountry", name] } })).toEqual([
+        `local-index physical.dynamodb.localIndexes.${name}`,
+      ]);
+    }
+    expect(ofPhysical({ dynamodb: { localIndexes: "ofCountry" } })).toEqual([
+      "local-index physical.dynamodb.localIndexes",
+    ]);
+  });
+});
+
 describe("a wrong pattern", () => {
+  it("selects nothing, what is not there, a path, or a field twice", () => {
+    const select = (names: unknown) => ofPattern(anyList(line, { by: ["country"], select: names }));
+    expect(select([])).toEqual([{ code: "select-empty", path: "patterns.p.select" }]);
+    expect(select("total")).toEqual([{ code: "select-empty", path: "patterns.p.select" }]);
+    for (const name of ["totl", "address.city", 1]) {
+      expect(select([name, "total"])).toEqual([{ code: "field-unknown", path: "patterns.p.select" }]);
+    }
+    expect(select(["total", "seq", "total"])).toEqual([{ code: "select-repeats", path: "patterns.p.select" }]);
+    expect(ofPattern((get as unknown as Loose)(line, { select: ["nick", "x"] }))).toEqual([
+      { code: "field-unknown", path: "patterns.p.select" },
+    ]);
+    expect(select(["total", "seq", "tags"])).toEqual([]);
+  });
+
   it("sums what expires", () => {
     const visit = entity("visit", { schema, key: ["seq"], expires: "at" });
     expect(

@@ -5,12 +5,14 @@ import type { EntityDraft } from "./entity.js";
 import { fieldAt } from "./field.js";
 import { Issues, quoted } from "./issues.js";
 import type { PatternDraft } from "./patterns.js";
+import { checkPhysical } from "./physical.js";
 
 /** Checks a model as it was written and gives it its full description; throws `MODEL_INVALID` with all mistakes. */
 export function checkModel(spec: {
   readonly entities: unknown;
   readonly patterns: unknown;
   readonly workload?: unknown;
+  readonly physical?: unknown;
 }): ModelData {
   const issues = new Issues();
   const drafts = members(spec.entities, "entities", issues);
@@ -82,8 +84,9 @@ export function checkModel(spec: {
     patterns,
     issues,
   );
+  const physical = checkPhysical(spec.physical, entities, patterns, issues);
   issues.throwIfAny();
-  return { kind: "model", format: 1, entities, patterns, workload };
+  return { kind: "model", format: 1, entities, patterns, workload, physical };
 }
 
 function members(value: unknown, what: string, issues: Issues): [string, unknown][] {

@@ -1,6 +1,7 @@
 import type { BucketUnit } from "./bucket.js";
 import type { Consistency } from "./consistency.js";
 import type { Fields } from "./field.js";
+import type { PhysicalData } from "./physical.js";
 
 /**
  * What a model is at run time: plain readonly data with a literal `kind` on each node.
@@ -13,6 +14,8 @@ export interface ModelData {
   readonly entities: { readonly [name: string]: EntityData };
   readonly patterns: { readonly [name: string]: PatternData };
   readonly workload: WorkloadData;
+  /** What it says of single engines. */
+  readonly physical: PhysicalData;
 }
 
 export interface EntityData {
@@ -89,6 +92,8 @@ interface PatternFacts {
 export interface GetPattern extends PatternFacts {
   readonly kind: "get";
   readonly by: readonly By[];
+  /** Top-level fields of the row, in the schema's order; undefined: the whole record. */
+  readonly select: readonly string[] | undefined;
 }
 
 /** Records that are equal in `by`, in a total order. `listByKey` when `by` is a prefix of the entity's key. */
@@ -99,6 +104,8 @@ export interface ListPattern extends PatternFacts {
   readonly range: Range | undefined;
   /** As declared, made total: the key's fields that are missing follow, in the direction of the last term. A cursor holds one value of each. */
   readonly order: readonly OrderTerm[];
+  /** Top-level fields of a row, in the schema's order; undefined: the whole record. */
+  readonly select: readonly string[] | undefined;
 }
 
 /**

@@ -2,6 +2,7 @@ import { checkModel } from "./check.js";
 import type { EntityWorkload, ModelData, PatternWorkload } from "./description.js";
 import type { AnyEntity } from "./entity.js";
 import type { AnyPattern } from "./patterns.js";
+import type { Physical } from "./physical.js";
 
 /** Entities, access patterns and workload, checked. */
 export interface Model<E, P> {
@@ -28,7 +29,8 @@ interface PatternOf<EntityName> {
 }
 
 /**
- * Puts entities, access patterns and workload numbers together, and checks them.
+ * Puts entities, access patterns and workload numbers together, and checks them. `physical` says of single engines what
+ * the plan is not to decide alone.
  *
  * @throws KeyfoldError `MODEL_INVALID`; its `issues` are all mistakes, each with code, path, message and fix.
  *
@@ -52,6 +54,7 @@ export function defineModel<
   readonly workload?: { readonly [K in keyof NoInfer<E>]?: EntityWorkload } & {
     readonly [K in keyof NoInfer<P>]?: PatternWorkload;
   };
+  readonly physical?: Physical<keyof NoInfer<P>>;
 }): Model<E, P> {
   return checkModel(spec) as unknown as Model<E, P>;
 }

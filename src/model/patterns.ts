@@ -60,6 +60,9 @@ export interface Between<V> {
   readonly to?: V;
 }
 
+/** The row of a pattern that reads only some fields: these, as the record has them. */
+type Selected<R, S extends keyof R> = [S] extends [never] ? "record" : Simplify<Pick<R, S>>;
+
 type ListKind<K extends readonly string[], B extends readonly unknown[]> = K extends readonly [...B, ...unknown[]]
   ? "listByKey"
   : "list";
@@ -79,6 +82,7 @@ export interface PatternDraft {
     readonly text?: unknown;
     readonly filter?: unknown;
     readonly facets?: unknown;
+    readonly select?: unknown;
     readonly consistency?: unknown;
   };
 }
@@ -94,15 +98,23 @@ function draft<Kind extends string, N extends string, P, Row, Level extends Cons
 /**
  * One record by its key.
  *
+ * @param spec `select`: the fields that are wanted, of the record's own, no paths; exactly these are in the answer.
+ *
  * @example
  * ```ts
  * lineBySeq: get(line)   // await shop.lineBySeq({ seq: 1 }) is the record, or undefined
  * ```
  */
-export function get<N extends string, R, K extends readonly string[], const Level extends Consistency = "session">(
+export function get<
+  N extends string,
+  R,
+  K extends readonly string[],
+  const S extends keyof R & string = never,
+  const Level extends Consistency = "session",
+>(
   entity: Entity<N, R, K, unknown>,
-  spec: { readonly consistency?: Level } = {},
-): Pattern<"get", N, Params<R, K[number], never>, "record", Level> {
+  spec: { readonly select?: readonly S[]; readonly consistency?: Level } = {},
+): Pattern<"get", N, Params<R, K[number], never>, Selected<R, S>, Level> {
   return draft("get", entity.name, spec);
 }
 
@@ -115,6 +127,8 @@ export function get<N extends string, R, K extends readonly string[], const Leve
  *   field or the bucket's, then by the key, ascending.
  * - `where`: fixed conditions.
  * - `range`: a field (`from` and `to` are its values) or a bucket (`from` and `to` are buckets); [from, to), both optional.
+ * - `select`: the fields that are wanted, of the record's own, no paths; exactly these are in the rows, and the plan
+ *   has the engine store and read no more for them where that saves something. Left out: whole records.
  *
  * @example
  * ```ts
@@ -133,6 +147,7 @@ export function list<
   const Range extends
     | Names<R>[keyof R & string]
     | Bucket<NamesOf<R, DateOrEmpty>[keyof R & string], BucketUnit> = never,
+  const S extends keyof R & string = never,
   const Level extends Consistency = "session",
 >(
   entity: Entity<N, R, K, unknown>,
@@ -141,9 +156,10 @@ export function list<
     readonly order?: Order<Names<R>[keyof R & string]>;
     readonly where?: Where<Names<R>[keyof R & string], R>;
     readonly range?: Range;
+    readonly select?: readonly S[];
     readonly consistency?: Level;
   },
-): Pattern<ListKind<K, B>, N, Params<R, B[number], Range>, "record", Level> {
+): Pattern<ListKind<K, B>, N, Params<R, B[number], Range>, Selected<R, S>, Level> {
   return draft("list", entity.name, spec);
 }
 

@@ -35,6 +35,8 @@ export interface PlanFacts extends DesignFacts {
 export interface PlannedPattern {
   readonly kind: string;
   readonly pattern: string;
+  /** Of `get` and `list`: the fields of a row, in the schema's order; left out: the whole record. */
+  readonly select?: readonly string[];
 }
 
 /** What an engine can serve: pattern kind → consistency levels, strongest first. A kind left out is not served. */

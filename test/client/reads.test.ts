@@ -74,6 +74,9 @@ describe.each(engines)("$engine", (server) => {
       expect(page.items).toEqual(expected);
       expect(page.cursor).toBeUndefined();
       expect((await shop.linesOfCountry({ country: "EIRE" }, { limit: 500 })).items).toHaveLength(150);
+      // Nothing lies between an end and a later beginning.
+      expect((await shop.linesOfCountry({ country: "EIRE", from: to, to: from })).items).toEqual([]);
+      expect((await shop.topCustomers({ from: "2010-12-03", to: "2010-12-01" })).items).toEqual([]);
     });
 
     test("a list over the key's own prefix comes in the order of the key", async () => {

@@ -201,7 +201,7 @@ describe("apply", () => {
     expect(fewer.ready).toBe(true);
     expect(fewer.items.filter(({ state }) => state === "extra").map(({ kind, name }) => `${kind} ${name}`)).toEqual([
       "index gsi1",
-      "contents order/country",
+      "contents order/country in gsi1",
       "contents order/note",
       "contents order/top(country,total)/day(at)",
     ]);

@@ -35,6 +35,10 @@ list(line, { by: ["customerId"], where: { quantity: { gt: "0" } } });
 list(line, { by: ["customerId"], where: { quantity: { greater: 0 } } });
 // @ts-expect-error a range of an unknown field; says: '"att"' is not assignable
 list(line, { by: ["customerId"], range: "att" });
+// @ts-expect-error a selected field that is not there; says: '"totl"' is not assignable
+list(line, { by: ["customerId"], select: ["seq", "totl"] });
+// @ts-expect-error a selected path; says: '"address.city"' is not assignable
+get(line, { select: ["address.city"] });
 // @ts-expect-error an unknown level; says: '"fast"' is not assignable
 list(line, { by: ["customerId"], consistency: "fast" });
 // @ts-expect-error a misspelt option; says: Did you mean to write 'order'?

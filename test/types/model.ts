@@ -70,6 +70,8 @@ export default defineModel({
     customerFile: together([customer, order], { by: ["customerId"] }),
     devicesOfTenant: list(device, { by: ["tenant"], order: { id: "asc" } }),
     linesByCustomer: list(line, { by: ["customerId"], order: { at: "desc", seq: "desc" } }),
+    lineNames: list(line, { by: ["customerId"], order: { at: "desc" }, select: ["seq", "description", "items"] }),
+    lineTotal: get(line, { select: ["total"] }),
     linesByDay: list(line, { by: [day("at")], order: { at: "desc", seq: "desc" }, consistency: "eventual" }),
     linesByHour: list(line, { by: ["country", hour("at")] }),
     linesByCity: list(line, { by: ["address.city"], range: "at", where: { "address.geo.lat": { gt: 0 } } }),

@@ -63,6 +63,15 @@ export async function inference(): Promise<void> {
   eq<typeof first.views, bigint>(true);
   eq<typeof first.photo, Uint8Array | undefined>(true);
   eq<IsAny<typeof first>, false>(true);
+  // Some of a record: these fields, optional ones still optional.
+  const name = (await shop.lineNames({ customerId: "1" })).items[0];
+  if (name !== undefined) {
+    eq<
+      typeof name,
+      { seq: number; description?: string | undefined; items: { sku: string; quantity: number; note: string }[] }
+    >(true);
+  }
+  eq<Awaited<ReturnType<typeof shop.lineTotal>>, { total: Decimal } | undefined>(true);
   // Entities that are read together are told apart by name.
   const file = await onDynamo.customerFile({ customerId: "1" }, { consistency: "session" });
   const row = file.items[0];

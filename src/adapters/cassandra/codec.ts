@@ -48,6 +48,8 @@ export interface Codec {
   traces(record: RecordData): string | undefined;
   /** A row of any table that holds records; not of a home that has rows of deleted ones. */
   record(row: Row): Record<string, unknown>;
+  /** Reads these fields of such a row; undefined: all. */
+  reading(fields: readonly string[] | undefined): (row: Row) => Record<string, unknown>;
   /** The key's fields of a home row, whatever else is left of it. */
   keyIn(row: Row): Record<string, unknown>;
   stored(row: Row, now: number): StoredRow | undefined;
@@ -91,19 +93,22 @@ export function compileCodec(
   }));
   const tracks = beside.length + uniques.length > 0 && entity.writes === "conditional";
 
-  const readRecord = (row: Row): Record<string, unknown> => {
-    const record: Record<string, unknown> = {};
-    let at = 0;
-    try {
-      for (; at < columns.length; at++) {
-        const { field, name, type, decode } = columns[at]!;
-        put(record, field, row[name], type, decode);
+  const reader = (read: typeof columns) => {
+    return (row: Row): Record<string, unknown> => {
+      const record: Record<string, unknown> = {};
+      let at = 0;
+      try {
+        for (; at < read.length; at++) {
+          const { field, name, type, decode } = read[at]!;
+          put(record, field, row[name], type, decode);
+        }
+      } catch (error) {
+        throw error instanceof Misfit ? mismatch(entity, record, error.at(read[at]!.field)) : error;
       }
-    } catch (error) {
-      throw error instanceof Misfit ? mismatch(entity, record, error.at(columns[at]!.field)) : error;
-    }
-    return record;
+      return record;
+    };
   };
+  const readRecord = reader(columns);
 
   return {
     entity,
@@ -154,6 +159,8 @@ export function compileCodec(
       return `{${parts.join(",")}}`;
     },
     record: readRecord,
+    reading: (wanted) =>
+      wanted === undefined ? readRecord : reader(columns.filter(({ field }) => wanted.includes(field))),
     keyIn: (row) => Object.fromEntries(keyOf.map(({ name, field, decode }) => [field, decode(row[name])])),
     stored(row, now) {
       const version = wholeNumber(row[VERSION]);

@@ -5,6 +5,7 @@ import { keepsDead } from "../../plan/cassandra/requests.js";
 import { selectText } from "../../plan/cassandra/statements.js";
 import type { CqlListPlan } from "../../plan/cassandra/types.js";
 import type { Explanation, PageCall, PageData, PatternStore, RecordData } from "../port/adapter.js";
+import { BucketWalk } from "../port/bucket-walk.js";
 import { compareValues, compilePath } from "../port/conditions.js";
 import { isOver } from "./codec.js";
 import type { Row } from "./driver.js";
@@ -16,9 +17,8 @@ import type { StoredEntity } from "./write.js";
 
 type Rec = Record<string, unknown>;
 
-/** Buckets that are looked up at once, and that are read at once. */
+/** Buckets that are looked up at once. */
 const NAMES = 64;
-const MOST_AT_ONCE = 16;
 /** Reads of one page beyond the first, where rows of records that are over lie: then it is short, and has a cursor. */
 const MOST_ROUNDS = 8;
 
@@ -37,12 +37,12 @@ export class ListStore implements PatternStore {
   readonly #keyed: number;
   /** Rows of records that are not there any more: only their keys were read, for the cursor. */
   readonly #dead = new WeakSet<object>();
-  /** Rows that a bucket had of late: how many to ask at once. */
-  #perBucket = Number.POSITIVE_INFINITY;
+  readonly #walk: BucketWalk;
 
   constructor(plan: CqlListPlan, entity: StoredEntity) {
     const { qualify, bigints } = entity.requests;
     this.#plan = plan;
+    this.#walk = new BucketWalk(plan.shards);
     this.#entity = entity;
     this.#first = compileSelect(plan.request, true, qualify, bigints);
     this.#next = plan.next.map((select) => compileSelect(select, true, qualify, bigints));
@@ -53,7 +53,7 @@ export class ListStore implements PatternStore {
     this.#keyed = equal.reduce((sum, { slots }) => sum + slots.length, 0);
     const { plan: home } = codec.home;
     const deadBetween = plan.table === home.name && keepsDead(home);
-    this.#record = deadBetween ? (row) => this.#alive(row) : codec.record;
+    this.#record = deadBetween ? (row) => this.#alive(row) : codec.reading(plan.reads);
     this.#compare = (a, b) => {
       for (const [at, { type, direction }] of plan.position.entries()) {
         const read = this.#position[at]!;
@@ -173,7 +173,7 @@ export class ListStore implements PatternStore {
     return found;
   }
 
-  /** Buckets in the order of the list: a few at once, as many as their neighbours let one expect. */
+  /** Buckets in the order of the list, as far as rows are missing. */
   async #readBuckets(
     buckets: BucketNames,
     params: RecordData,
@@ -181,34 +181,19 @@ export class ListStore implements PatternStore {
     level: number,
     deadline: Deadline,
   ): Promise<readonly Rec[]> {
-    const found: Rec[] = [];
     const { unit } = this.#plan.buckets!;
     const start = call.after === undefined ? undefined : bucketOf(unit, call.after[0] as Date);
-    let read = 0;
-    for await (const names of buckets.from(start, params, level, deadline)) {
-      for (let at = 0; at < names.length; ) {
-        const missing = call.limit - found.length;
-        const wanted = Math.min(MOST_AT_ONCE, Math.max(1, Math.ceil(missing / this.#perBucket)));
-        const wave = names.slice(at, at + wanted);
-        at += wave.length;
-        const parts = await Promise.all(
-          wave.map((bucket) =>
-            // Only in the cursor's own bucket is anything before it.
-            this.#readShards(
-              { params, after: bucket === start ? call.after : undefined, bucket },
-              missing,
-              level,
-              deadline,
-            ),
-          ),
-        );
-        for (const part of parts) found.push(...part);
-        read += wave.length;
-        this.#perBucket = Math.max(1, found.length / read);
-        if (found.length >= call.limit) return found.slice(0, call.limit);
-      }
-    }
-    return found;
+    const names = buckets.from(start, params, level, deadline);
+    const { rows } = await this.#walk.page(names, call.limit, async (bucket, missing) => ({
+      // Only in the cursor's own bucket is anything before it.
+      rows: await this.#readShards(
+        { params, after: bucket === start ? call.after : undefined, bucket },
+        missing,
+        level,
+        deadline,
+      ),
+    }));
+    return rows;
   }
 
   async explain(params: RecordData, call: PageCall): Promise<Explanation> {

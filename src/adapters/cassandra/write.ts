@@ -2,10 +2,10 @@ import type { Deadline } from "../../internal/deadline.js";
 import { KeyfoldError } from "../../internal/errors.js";
 import type { RecordData } from "../port/adapter.js";
 import type { BucketLeases } from "../port/bucket-leases.js";
+import type { KnownBuckets } from "../port/known-buckets.js";
 import type { Codec, StoredRow } from "./codec.js";
 import type { HomeStatements } from "./home.js";
 import type { KeyQueue } from "./key-queue.js";
-import type { KnownBuckets } from "./known-buckets.js";
 import { levelCodes } from "./levels.js";
 import type { Requests } from "./requests.js";
 

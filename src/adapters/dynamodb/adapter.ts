@@ -6,6 +6,7 @@ import { designDynamodb } from "../../plan/dynamodb/plan.js";
 import type { DynamoPatternPlan } from "../../plan/dynamodb/types.js";
 import type { Adapter, FoldedBucket, Store } from "../port/adapter.js";
 import type { DynamoDB } from "../port/capability.js";
+import { KnownBuckets } from "../port/known-buckets.js";
 import { modelStore, patternStores } from "../port/model-store.js";
 import { bucketLeases } from "./buckets.js";
 import { compileCodec } from "./codec.js";
@@ -59,8 +60,12 @@ function dynamoStore(client: ClientLike, model: ModelData, options: DynamoDBOpti
   const plan = designDynamodb(model);
   const requests = new Requests(client, options.table, { deadlineMs: options.deadlineMs ?? 10_000 });
   const buckets = bucketLeases(requests);
+  const known = new KnownBuckets();
   const entities = new Map<string, StoredEntity>(
-    Object.values(plan.entities).map((entity) => [entity.entity, { requests, codec: compileCodec(entity), buckets }]),
+    Object.values(plan.entities).map((entity) => [
+      entity.entity,
+      { requests, codec: compileCodec(entity), buckets, known },
+    ]),
   );
   const sums = new Map<string, Sums>();
   const sumsOf = (pattern: DynamoPatternPlan): Sums | undefined => {

@@ -2,20 +2,20 @@ import { KeyfoldError } from "../../internal/errors.js";
 import { bucketOf } from "../../model/bucket.js";
 import type { Fields } from "../../model/field.js";
 import type { AttributeValue, Item } from "../../patterns/dynamodb/driver.js";
+import { decodeComponent, splitKey } from "../../plan/dynamodb/key-encoding.js";
 import {
   AMOUNT,
   attributeOf,
   ENTITY,
   EXPIRES,
   GROUP,
-  indexAttributes,
   PARTITION,
   PLACE,
   SORT,
   VERSION,
   WRITES,
 } from "../../plan/dynamodb/names.js";
-import type { DynamoEntity, DynamoEntry } from "../../plan/dynamodb/types.js";
+import type { DynamoEntity, DynamoEntry, DynamoFieldSource } from "../../plan/dynamodb/types.js";
 import type { RecordData } from "../port/adapter.js";
 import { compileConditions, compilePath } from "../port/conditions.js";
 import { compileDecoder, compileEncoder, type Encode, Misfit, misfit } from "./attribute-values.js";
@@ -59,11 +59,17 @@ export interface Codec {
   entries(record: RecordData): { readonly [attribute: string]: AttributeValue | undefined };
   /** What is written beside the home item. */
   derive(record: RecordData): readonly Derived[];
+  /** Some of its places are cut by time. */
+  readonly cutByTime: boolean;
+  /** The items that say that a record's groups have its buckets. */
+  listed(record: RecordData): readonly { readonly place: string; readonly key: Key }[];
   /** Whether a change of these fields touches an entry, a copy, a contribution or a unique value. */
   touches(fields: Iterable<string>): boolean;
   attribute(field: string): string;
   encoder(field: string): Encode;
   record(item: Item): Record<string, unknown>;
+  /** Reads some fields of an item or of an index's entry. */
+  reading(sources: readonly DynamoFieldSource[]): (item: Item) => Record<string, unknown>;
   stored(item: Item): StoredItem;
 }
 
@@ -87,10 +93,15 @@ export function compileCodec(entity: DynamoEntity): Codec {
   const identity = compileIdentity(entity.key, fields);
   const home = compileKey(entity.home);
   const places = entity.indexed.map((entry) => ({
-    ...indexAttributes(entry.index),
+    ...entry.attributes,
     make: compileEntry(entry, fields),
   }));
   const copies = entity.copies.map((entry) => ({ place: entry.name, make: compileEntry(entry, fields) }));
+  const listed = [...entity.indexed, ...entity.copies].flatMap((entry) =>
+    entry.listed === undefined
+      ? []
+      : [{ place: entry.name, make: compileEntry({ ...entry, key: entry.listed }, fields) }],
+  );
   const contributions = entity.contributions.map((entry) => {
     const by = compilePath(entry.by);
     const sum = entry.sum === undefined ? undefined : compilePath(entry.sum);
@@ -170,6 +181,34 @@ export function compileCodec(entity: DynamoEntity): Codec {
     }
     return record;
   };
+  const readSome = (sources: readonly DynamoFieldSource[]) => {
+    const read = sources.map(({ field, attribute, component, type }) => {
+      const { optional, decode } = byField.get(field)!;
+      const value = (item: Item): unknown => {
+        const stored = item[attribute];
+        if (component !== undefined)
+          return decodeComponent(type, component.direction, splitKey(stored?.S ?? "")[component.at] ?? "");
+        if (stored !== undefined) return decode(stored);
+        return optional ? undefined : misfit(type.kind, undefined);
+      };
+      return { field, value };
+    });
+    return (item: Item): Record<string, unknown> => {
+      const record: Record<string, unknown> = {};
+      let at = "";
+      try {
+        for (const { field, value } of read) {
+          at = field;
+          const found = value(item);
+          if (found !== undefined) record[field] = found;
+        }
+      } catch (error) {
+        if (!(error instanceof Misfit)) throw error;
+        throw mismatch(item, [at, ...error.path], error);
+      }
+      return record;
+    };
+  };
 
   return {
     entity,
@@ -186,7 +225,7 @@ export function compileCodec(entity: DynamoEntity): Codec {
       const own = identity(record);
       for (const { partition, sort, make } of places) {
         const key = make(record, own);
-        found[partition] = key && { S: key.pk };
+        if (partition !== undefined) found[partition] = key && { S: key.pk };
         found[sort] = key && { S: key.sk };
       }
       if (expires !== undefined) found[EXPIRES] = timeToLive(record);
@@ -235,6 +274,13 @@ export function compileCodec(entity: DynamoEntity): Codec {
       }
       return derived;
     },
+    cutByTime: listed.length > 0,
+    listed(record) {
+      return listed.flatMap(({ place, make }) => {
+        const key = make(record, "");
+        return key === undefined ? [] : [{ place, key }];
+      });
+    },
     touches(changed) {
       if (entity.copies.length > 0) return true;
       for (const field of changed) if (touched.has(field)) return true;
@@ -243,6 +289,7 @@ export function compileCodec(entity: DynamoEntity): Codec {
     attribute: (field) => byField.get(field)?.attribute ?? attributeOf(field, fields),
     encoder: (field) => byField.get(field)!.encode,
     record: readRecord,
+    reading: readSome,
     stored(item) {
       const record = readRecord(item);
       return {

@@ -1,7 +1,7 @@
 import type { Deadline } from "../../internal/deadline.js";
 import type { Item } from "../../patterns/dynamodb/driver.js";
 import { joinKey, splitKey } from "../../plan/dynamodb/key-encoding.js";
-import { PARTITION, SORT } from "../../plan/dynamodb/names.js";
+import { PARTITION, SORT, slotOf } from "../../plan/dynamodb/names.js";
 import type { DynamoTableDesign } from "../../plan/dynamodb/types.js";
 import { queryAll } from "./query.js";
 import type { Requests } from "./requests.js";
@@ -21,7 +21,9 @@ export interface Place {
 export function placesOf(plan: DynamoTableDesign): readonly Place[] {
   const places = new Map<string, { entities: string[]; patterns: string[] }>();
   for (const entity of Object.values(plan.entities)) {
-    for (const entry of [...entity.indexed, ...entity.copies, ...entity.contributions, ...entity.uniques]) {
+    // Entries that move to the attributes of another index are to be written anew.
+    const indexed = entity.indexed.map((entry) => ({ ...entry, name: `${entry.name} in ${slotOf(entry.index)}` }));
+    for (const entry of [...indexed, ...entity.copies, ...entity.contributions, ...entity.uniques]) {
       const place = places.get(entry.name) ?? { entities: [], patterns: [] };
       places.set(entry.name, place);
       place.entities.push(entity.entity);

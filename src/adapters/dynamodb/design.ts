@@ -19,13 +19,14 @@ interface StoredIndex {
   readonly IndexStatus?: string;
   readonly Backfilling?: boolean;
   readonly KeySchema?: readonly { readonly AttributeName?: string; readonly KeyType?: string }[];
-  readonly Projection?: { readonly ProjectionType?: string };
+  readonly Projection?: { readonly ProjectionType?: string; readonly NonKeyAttributes?: readonly string[] };
 }
 interface StoredTable {
   readonly TableStatus?: string;
   readonly KeySchema?: StoredIndex["KeySchema"];
   readonly AttributeDefinitions?: readonly { readonly AttributeName?: string; readonly AttributeType?: string }[];
   readonly GlobalSecondaryIndexes?: readonly StoredIndex[];
+  readonly LocalSecondaryIndexes?: readonly StoredIndex[];
 }
 
 /** Compares a plan with a table, and makes it so. */
@@ -139,7 +140,25 @@ export class DynamoDesign {
           detail: "no pattern reads it",
         }),
       );
-    return [...planned, ...extra];
+    return [...planned, ...this.#localItems(table), ...extra];
+  }
+
+  /** Local indexes are made with the table alone: one that is not there, or is otherwise, is reported and left so. */
+  #localItems(table: StoredTable | undefined): DesignItem[] {
+    const stored = table?.LocalSecondaryIndexes ?? [];
+    const { partition, localIndexes } = this.#plan.table;
+    return localIndexes.flatMap((index): DesignItem[] => {
+      const facts = { kind: "index", name: index.name } as const;
+      if (table === undefined) return [{ ...facts, state: "missing" }];
+      const found = stored.find(({ IndexName }) => IndexName === index.name);
+      const detail =
+        found === undefined
+          ? "the table was made without it, and DynamoDB adds no local index later: make a new table with it and copy the records, or take its patterns out of physical.dynamodb.localIndexes"
+          : (keyDifference(table, partition, index.sort, found.KeySchema) ??
+            projectionDifference(index, found.Projection));
+      if (detail === undefined) return [{ ...facts, state: "same" }];
+      return index.serves.map((pattern) => ({ ...facts, state: "differs", detail, pattern }));
+    });
   }
 
   /** One item for each pattern that waits for the index alone. */
@@ -151,9 +170,7 @@ export class DynamoDesign {
     if (found === undefined) return each({ state: "missing" });
     const difference =
       keyDifference(table, index.partition, index.sort, found.KeySchema) ??
-      (found.Projection?.ProjectionType === index.projection
-        ? undefined
-        : `it projects ${found.Projection?.ProjectionType}`);
+      projectionDifference(index, found.Projection);
     if (difference !== undefined) return each({ state: "differs", detail: difference });
     return found.IndexStatus === undefined || found.IndexStatus === "ACTIVE" || found.IndexStatus === "UPDATING"
       ? [{ ...facts, state: "same" }]
@@ -209,12 +226,16 @@ export class DynamoDesign {
   async #changeIndexes(table: StoredTable, created: Set<string>, call: ApplyCall, deadline: Deadline): Promise<void> {
     const { indexes } = this.#plan.table;
     let current = table;
+    // What no index of the table has may not be defined.
+    const locals = this.#plan.table.localIndexes.filter(({ name }) =>
+      table.LocalSecondaryIndexes?.some(({ IndexName }) => IndexName === name),
+    );
     const change = async (update: Doc, definitions: readonly DynamoIndex[]): Promise<void> => {
       await this.#requests.send(
         "UpdateTable",
         {
           TableName: this.#requests.table,
-          AttributeDefinitions: tableDefinition(this.#plan.table, definitions).AttributeDefinitions,
+          AttributeDefinitions: tableDefinition(this.#plan.table, definitions, locals).AttributeDefinitions,
           GlobalSecondaryIndexUpdates: [update],
         },
         deadline,
@@ -274,6 +295,14 @@ function keyDifference(
   const found = (schema ?? []).map(({ AttributeName }) => `${AttributeName} (${typeOf(AttributeName)})`).join(", ");
   const planned = `${partition} (S), ${sort} (S)`;
   return found === planned ? undefined : `its key is ${found} and not ${planned}`;
+}
+
+function projectionDifference(index: DynamoIndex, found: StoredIndex["Projection"]): string | undefined {
+  const text = (type: string | undefined, includes: readonly string[] = []): string =>
+    [type, ...[...includes].sort()].join(" ");
+  const is = text(found?.ProjectionType, found?.NonKeyAttributes);
+  const planned = text(index.projection, index.includes);
+  return is === planned ? undefined : `it projects ${is} and not ${planned}`;
 }
 
 /** An index of a table with provisioned capacity must have some of its own: that of the table. */

@@ -8,6 +8,7 @@ import { MAX_RACES } from "../port/outcome.js";
 import type { Derived, StoredItem } from "./codec.js";
 import { expiryPlace, type Filled, type Place, type PlacesState } from "./contents.js";
 import { Placeholders } from "./expressions.js";
+import { listBuckets } from "./listed-buckets.js";
 import type { Requests } from "./requests.js";
 import { sameVersion } from "./seen-change.js";
 import { besides, blockers, putBeside, transact } from "./transaction.js";
@@ -139,6 +140,7 @@ async function fillItem(
     };
     const home: Doc =
       expression === "" ? { ConditionCheck: facts } : { Update: { ...facts, UpdateExpression: expression } };
+    await listBuckets([stored.record], entity, deadline);
     await entity.buckets.open(besides(derived), deadline);
     const reply =
       derived.length === 0

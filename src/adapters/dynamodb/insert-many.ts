@@ -9,6 +9,7 @@ import type { Derived } from "./codec.js";
 import { living } from "./expiry.js";
 import { compareStored, homeItem, insertOne } from "./insert.js";
 import { insertInBatches } from "./insert-batches.js";
+import { listBuckets } from "./listed-buckets.js";
 import { readItems } from "./read-records.js";
 import { besides, putBeside, TRANSACTION_ITEMS, transact } from "./transaction.js";
 import { ABSENT, type StoredEntity } from "./write.js";
@@ -28,6 +29,14 @@ export async function insertMany(
   const outcomes: WriteOutcome[] = new Array(records.length);
   await runWrite(call, whole, async (write) => {
     const todo = distinctKeys(records, entity, outcomes);
+    try {
+      const fresh = todo.first.map((position) => records[position] as RecordData);
+      await listBuckets(fresh, entity, write.attempts);
+    } catch (thrown) {
+      const { error } = failureOf(thrown);
+      for (let position = 0; position < records.length; position++) outcomes[position] ??= failed(error);
+      return;
+    }
     const { copies, contributions, uniques } = entity.codec.entity;
     if (copies.length + contributions.length + uniques.length > 0) {
       await insertInTransactions(todo.first, records, outcomes, write, entity);

@@ -10,6 +10,7 @@ import { runWrite, type Write } from "../port/write.js";
 import type { StoredItem } from "./codec.js";
 import { living } from "./expiry.js";
 import { Placeholders } from "./expressions.js";
+import { listBuckets } from "./listed-buckets.js";
 import { sameVersion } from "./seen-change.js";
 import { besides, blockers, putBeside, transact } from "./transaction.js";
 import { readHome, type StoredEntity, settle, versionOfWrite } from "./write.js";
@@ -46,6 +47,7 @@ export async function insertOne(
     /** What has expired, and lies there yet: it is replaced. */
     let expired: StoredItem | undefined;
     const applied: WriteOutcome = { kind: "applied", version };
+    await listBuckets([record], entity, write.attempts);
     if (derived.length > 0) await entity.buckets.open(besides(derived), write.attempts);
     for (let race = 0; race < MAX_RACES; race++) {
       const to = new Placeholders();

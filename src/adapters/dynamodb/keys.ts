@@ -13,6 +13,7 @@ import {
 import type { AskedKey, AskedPart, KeyPart, KeyRecipe } from "../../plan/dynamodb/types.js";
 import { shardOf } from "../../plan/shard.js";
 import type { Position, RecordData } from "../port/adapter.js";
+import { walkedBucket } from "../port/bucket-walk.js";
 import { compilePath } from "../port/conditions.js";
 
 /** A partition's and a sort key. */
@@ -66,7 +67,8 @@ function compilePart(part: KeyPart): (record: RecordData, identity: string) => s
     }
     case "bucket": {
       const read = compilePath(part.field);
-      return (record) => bucketComponent(bucketOf(part.unit, read(record) as Date));
+      const nameOf = part.walked === true ? walkedBucket : bucketOf;
+      return (record) => bucketComponent(nameOf(part.unit, read(record) as Date));
     }
     case "shard":
       return (_, identity) => shardName(shardOf(identity, part.count));
@@ -96,6 +98,8 @@ export interface Asked {
   readonly params: RecordData;
   readonly after?: Position | undefined;
   readonly shard: number;
+  /** The bucket that a walk has come to. */
+  readonly bucket?: string | undefined;
 }
 
 /** Compiles a text of a request. */
@@ -145,6 +149,8 @@ function compileAskedPart(part: AskedPart): (asked: Asked) => string | undefined
     }
     case "bucket":
       return ({ params }) => bucketComponent(bucketOf(part.unit, bucketStart(part.unit, params[part.param] as string)));
+    case "walked":
+      return ({ bucket }) => (bucket === undefined ? undefined : bucketComponent(bucket));
     case "bucketMoment":
       return ({ params }) => {
         const name = params[part.param] as string | undefined;

@@ -15,6 +15,7 @@ import type { Codec, StoredItem } from "./codec.js";
 import { living, notExpired } from "./expiry.js";
 import { conditionExpressions, type Names, Placeholders } from "./expressions.js";
 import { Kept, keyOfNames } from "./kept.js";
+import { listBuckets } from "./listed-buckets.js";
 import type { WriteReply } from "./requests.js";
 import {
   absent,
@@ -44,6 +45,7 @@ export async function putOne(
   const beside = stored.copies.length + stored.contributions.length + stored.uniques.length > 0;
   return runWrite(call, whole, async (write) => {
     if (!beside) {
+      await listBuckets([record], entity, write.attempts);
       return modifyBlindly(record, { ...change, add: [], entries: codec.entries(record) }, !conditional, write, entity);
     }
     return modifySeen(record, () => change, !conditional, write, entity);
@@ -274,10 +276,12 @@ async function modifySeen(
     if (call.ifVersion !== undefined && stored?.version !== call.ifVersion)
       return notApplied("version", stored?.version);
 
+    const change = changeOf(stored);
+    await listBuckets([change.record], entity, write.attempts);
     const { update, version, puts, gone } = seenUpdate(
       key,
       { found, stored },
-      changeOf(stored),
+      change,
       (to) => demands({ ...call, ifVersion: undefined }, entity, to),
       write.id,
       entity,

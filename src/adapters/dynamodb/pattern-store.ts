@@ -1,3 +1,4 @@
+import type { Deadline } from "../../internal/deadline.js";
 import type { PatternData, TopPattern } from "../../model/description.js";
 import type { Doc, Item } from "../../patterns/dynamodb/driver.js";
 import { ENTITY } from "../../plan/dynamodb/names.js";
@@ -7,15 +8,18 @@ import type {
   DynamoQuery,
   DynamoTogetherPlan,
   DynamoTopPlan,
+  DynamoWalk,
   KeyPart,
 } from "../../plan/dynamodb/types.js";
 import type { Explanation, PageCall, PageData, PatternStore, Position, RecordData } from "../port/adapter.js";
+import { BucketWalk, walkedBucket } from "../port/bucket-walk.js";
 import { topPage } from "../port/totals.js";
 import { notDeletable, notExpired } from "./expiry.js";
 import type { Placeholders } from "./expressions.js";
 import { decodeSortKey } from "./keys.js";
+import { type BucketNames, compileNames } from "./listed-buckets.js";
 import { compileQuery, type MakeQuery, queryPage } from "./query.js";
-import { recordsOf, recordsOfAll } from "./read-records.js";
+import { recordsOf, rowsOf } from "./read-records.js";
 import type { Requests } from "./requests.js";
 import { readTotals, type Sums } from "./top.js";
 import type { StoredEntity } from "./write.js";
@@ -113,6 +117,9 @@ class GetStore extends DynamoPatternStore {
   }
 }
 
+/** Buckets of time that one page reads: behind them it ends, short or empty, and its cursor goes on. */
+const MOST_BUCKETS = 256;
+
 /** Components of a sort key before those of the order. */
 function orderParts(query: DynamoQuery): {
   readonly skip: number;
@@ -126,33 +133,73 @@ function orderParts(query: DynamoQuery): {
 
 class ListStore extends DynamoPatternStore {
   readonly #plan: DynamoListPlan;
-  readonly #entity: StoredEntity;
   readonly #first: MakeQuery;
   readonly #next: MakeQuery;
   readonly #order: ReturnType<typeof orderParts>;
+  readonly #rows: ReturnType<typeof rowsOf>;
+  /** Where the place is cut by time. */
+  readonly #names: BucketNames | undefined;
+  readonly #walk: BucketWalk;
 
   constructor(plan: DynamoListPlan, entity: StoredEntity) {
     const { requests, codec } = entity;
     super(plan.pattern, requests);
     this.#plan = plan;
-    this.#entity = entity;
     const hide = codec.entity.expires === undefined ? undefined : (to: Placeholders) => notExpired(entity, to);
     this.#first = compileQuery(plan.request, requests.table, codec.fields, codec.attribute, hide);
     this.#next = compileQuery(plan.next, requests.table, codec.fields, codec.attribute, hide);
     this.#order = orderParts(plan.next);
+    this.#rows = rowsOf(plan.fields, entity);
+    this.#walk = new BucketWalk(plan.request.shards, MOST_BUCKETS);
+    this.#names = plan.walk && compileNames(plan.walk, requests);
   }
 
   protected async answer(params: RecordData, call: PageCall): Promise<Answer> {
     using deadline = this.requests.deadline(call);
+    if (this.#names !== undefined) return await this.#walked(this.#names, params, call, deadline);
     const make = call.after === undefined ? this.#first : this.#next;
     const query = call.after === undefined ? this.#plan.request : this.#plan.next;
     const { items, next, units } = await queryPage(query, make, params, call, this.requests, deadline);
     return {
-      rows: recordsOfAll(items, this.#entity),
+      rows: this.#rows(items),
       next: next === undefined ? undefined : decodeSortKey(next, this.#order.skip, this.#order.parts),
       units,
       requests: Array.from({ length: query.shards }, (_, shard) => make(params, call, shard)),
       index: query.index,
+    };
+  }
+
+  /** One bucket after the other, as far as rows are missing. */
+  async #walked(names: BucketNames, params: RecordData, call: PageCall, deadline: Deadline): Promise<Answer> {
+    const { unit } = this.#plan.walk as DynamoWalk;
+    const { skip, parts } = this.#order;
+    const { sortAttribute, shards, index } = this.#plan.request;
+    const at = call.after?.[0];
+    // Only in the cursor's own bucket is anything before it.
+    const begun = at instanceof Date ? walkedBucket(unit, at) : undefined;
+    let units = 0;
+    const sent: Doc[] = [];
+    const listed = names(params, call, (more) => (units += more), deadline);
+    const page = await this.#walk.page(listed, call.limit, async (bucket, limit) => {
+      const here = bucket === begun;
+      const [query, make] = here ? [this.#plan.next, this.#next] : [this.#plan.request, this.#first];
+      const asked = { ...call, limit, after: here ? call.after : undefined };
+      for (let shard = 0; shard < shards; shard++) sent.push(make(params, asked, shard, bucket));
+      const found = await queryPage(query, make, params, asked, this.requests, deadline, bucket);
+      units += found.units;
+      const next = found.next === undefined ? undefined : decodeSortKey(found.next, skip, parts);
+      return { rows: found.items, next };
+    });
+    const last = page.rows.at(-1);
+    const full = page.rows.length >= call.limit && last !== undefined;
+    return {
+      rows: this.#rows(page.rows),
+      next: full
+        ? decodeSortKey(last[sortAttribute]?.S ?? "", skip, parts)
+        : (page.next ?? (page.beyond === undefined ? undefined : [page.beyond])),
+      units,
+      requests: sent,
+      index,
     };
   }
 }

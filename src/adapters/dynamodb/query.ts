@@ -11,8 +11,8 @@ import { compileAsked } from "./keys.js";
 import { isConsistent } from "./read-records.js";
 import type { Requests } from "./requests.js";
 
-/** A compiled Query: the request of one shard for a call. */
-export type MakeQuery = (params: RecordData, call: PageCall, shard: number) => Doc;
+/** A compiled Query: the request of one shard for a call, in the bucket that a walk has come to. */
+export type MakeQuery = (params: RecordData, call: PageCall, shard: number, bucket?: string) => Doc;
 
 /** Where the rows of a page ended: the sort key of the last one, or of the last item that was read. */
 export interface QueryPage {
@@ -39,9 +39,9 @@ export function compileQuery(
   const partition = compileAsked(query.partition);
   const from = query.from && compileAsked(query.from);
   const to = query.to && compileAsked(query.to);
-  const { partitionAttribute, sortAttribute, index, forward, filter } = query;
-  return (params, call, shard) => {
-    const asked = { params, after: call.after, shard };
+  const { partitionAttribute, sortAttribute, index, forward, filter, projection, local } = query;
+  return (params, call, shard, bucket) => {
+    const asked = { params, after: call.after, shard, bucket };
     const values: Record<string, { readonly S: string }> = { ":pk": { S: partition(asked) } };
     let condition = `${partitionAttribute} = :pk`;
     if (from !== undefined && to !== undefined) {
@@ -57,17 +57,18 @@ export function compileQuery(
       Limit: call.limit,
     };
     if (index !== undefined) input["IndexName"] = index;
-    else if (isConsistent(call.consistency)) input["ConsistentRead"] = true;
-    if (filter !== undefined || hide !== undefined) {
+    if ((index === undefined || local === true) && isConsistent(call.consistency)) input["ConsistentRead"] = true;
+    if (filter !== undefined || hide !== undefined || projection !== undefined) {
       const to = new Placeholders();
+      if (projection !== undefined) input["ProjectionExpression"] = projection.map((one) => to.name(one)).join(", ");
       const conditions = filter === undefined ? [] : [...filter.where, ...rangeConditions(filter.range, params)];
       const tests = [...conditionExpressions(conditions, fields, attribute, to), ...(hide?.(to) ?? [])];
-      if (tests.length > 0) {
-        input["FilterExpression"] = tests.join(" AND ");
-        const members = to.members();
+      if (tests.length > 0) input["FilterExpression"] = tests.join(" AND ");
+      const members = to.members();
+      if (members["ExpressionAttributeNames"] !== undefined) {
         input["ExpressionAttributeNames"] = members["ExpressionAttributeNames"];
-        input["ExpressionAttributeValues"] = { ...values, ...(members["ExpressionAttributeValues"] as object) };
       }
+      input["ExpressionAttributeValues"] = { ...values, ...(members["ExpressionAttributeValues"] as object) };
     }
     return input;
   };
@@ -102,11 +103,12 @@ export async function queryPage(
   call: PageCall,
   requests: Requests,
   deadline: Deadline,
+  bucket?: string,
 ): Promise<QueryPage> {
   const { sortAttribute, forward } = query;
   const pages = await Promise.all(
     Array.from({ length: query.shards }, (_, shard) =>
-      readShard(make(params, call, shard), query, call.limit, requests, deadline),
+      readShard(make(params, call, shard, bucket), query, call.limit, requests, deadline),
     ),
   );
   const units = pages.reduce((sum, page) => sum + page.units, 0);
@@ -132,6 +134,13 @@ export async function queryPage(
   return { items, next: frontier, units };
 }
 
+/** DynamoDB refuses a range whose end is before its beginning: nothing lies there. */
+function isEmpty(input: Doc): boolean {
+  const values = input["ExpressionAttributeValues"] as { readonly [name: string]: { readonly S?: string } };
+  const [from, to] = [values[":from"]?.S, values[":to"]?.S];
+  return from !== undefined && to !== undefined && compareText(from, to) > 0;
+}
+
 async function readShard(
   input: Doc,
   query: DynamoQuery,
@@ -142,6 +151,7 @@ async function readShard(
   const items: Item[] = [];
   let units = 0;
   let start: Item | undefined;
+  if (isEmpty(input)) return { items, reached: undefined, units };
   for (let count = 0; ; count++) {
     const output = await requests.send(
       "Query",
@@ -176,6 +186,7 @@ export async function queryAll(
 ): Promise<number> {
   let start: Item | undefined;
   let units = 0;
+  if (range !== undefined && compareText(range.from, range.to) > 0) return units;
   do {
     const output = await requests.send(
       "Query",

@@ -6,6 +6,7 @@ import { type ItemForm, readBatches } from "../../patterns/dynamodb/batches.js";
 import type { Item } from "../../patterns/dynamodb/driver.js";
 import { itemSize } from "../../patterns/dynamodb/item-size.js";
 import { PARTITION, SORT } from "../../plan/dynamodb/names.js";
+import type { DynamoFieldSource } from "../../plan/dynamodb/types.js";
 import type { ReadCall, RecordData, Versioned } from "../port/adapter.js";
 import { living } from "./expiry.js";
 import type { StoredEntity } from "./write.js";
@@ -65,10 +66,26 @@ export function recordsOf(item: Item, entity: StoredEntity): readonly RecordData
 }
 
 /** The records of items; those that have expired are left out. */
-export function recordsOfAll(items: readonly Item[], entity: StoredEntity): readonly RecordData[] {
+function recordsOfAll(items: readonly Item[], entity: StoredEntity): readonly RecordData[] {
   const { codec } = entity;
   if (codec.entity.expires === undefined) return items.map((item) => codec.record(item));
   return items.flatMap((item) => recordsOf(item, entity));
+}
+
+/** Compiles how rows are made of items: whole records, or some of their fields. Those that have expired are left out. */
+export function rowsOf(
+  sources: readonly DynamoFieldSource[] | undefined,
+  entity: StoredEntity,
+): (items: readonly Item[]) => readonly RecordData[] {
+  if (sources === undefined) return (items) => recordsOfAll(items, entity);
+  const read = entity.codec.reading(sources);
+  const { expires } = entity.codec.entity;
+  return (items) => {
+    const rows = items.map(read);
+    if (expires === undefined) return rows;
+    const now = entity.requests.clock.now();
+    return rows.filter((row) => !(row[expires] instanceof Date && row[expires].getTime() <= now));
+  };
 }
 
 /** Home items by their keys' text. What could not be read in time is an error, never an absence. */

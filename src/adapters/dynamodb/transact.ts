@@ -13,6 +13,7 @@ import { type Derived, keyAttributes, OWNER, type StoredItem } from "./codec.js"
 import { living } from "./expiry.js";
 import { Placeholders } from "./expressions.js";
 import { homeItem } from "./insert.js";
+import { listBuckets } from "./listed-buckets.js";
 import { keyOfItem, storedForm, unread } from "./read-records.js";
 import type { Requests } from "./requests.js";
 import { putChange, sameVersion, seenUpdate, updateChange } from "./seen-change.js";
@@ -34,6 +35,8 @@ interface Prepared {
   readonly puts: readonly Derived[];
   readonly gone: readonly Derived[];
   readonly version: number | undefined;
+  /** The record as it will be, where the write stores one. */
+  readonly record?: RecordData;
 }
 
 /**
@@ -87,6 +90,10 @@ export async function transactMany(
       if (clash !== undefined) return { kind: "notApplied", reasons: clash };
       const items = itemsOf(prepared, requests);
       if (items.length > TRANSACTION_ITEMS) return { kind: "failed", error: tooMany(parts, prepared, items.length) };
+      for (const [at, { record }] of prepared.entries()) {
+        const { entity } = parts[at] as Part;
+        if (record !== undefined) await listBuckets([record], entity, write.attempts);
+      }
       await first.entity.buckets.open(
         besides(prepared.flatMap(({ puts, gone }) => [...puts, ...gone])),
         write.attempts,
@@ -209,14 +216,14 @@ function prepare({ write, entity, key }: Part, found: StoredItem | undefined, { 
         ConditionExpression: sameVersion(found, to),
         ...to.members(),
       };
-      return { home: { Put }, puts: codec.derive(write.record), gone: [], version };
+      return { home: { Put }, puts: codec.derive(write.record), gone: [], version, record: write.record };
     }
     case "put":
     case "update": {
       const change =
         write.kind === "put" ? putChange(write.record, entity) : updateChange(write.changes, entity)(stored);
       const { update, version, puts, gone } = seenUpdate(key, { found, stored }, change, () => [], id, entity);
-      return { home: { Update: update }, puts, gone, version };
+      return { home: { Update: update }, puts, gone, version, record: change.record };
     }
     case "delete":
     case "check": {

@@ -3,6 +3,7 @@ import type { Item } from "../../patterns/dynamodb/driver.js";
 import { PARTITION, WRITES } from "../../plan/dynamodb/names.js";
 import type { RecordData } from "../port/adapter.js";
 import type { BucketLeases } from "../port/bucket-leases.js";
+import type { KnownBuckets } from "../port/known-buckets.js";
 import { unknown, type WriteOutcome } from "../port/outcome.js";
 import type { Write } from "../port/write.js";
 import type { Codec, StoredItem } from "./codec.js";
@@ -13,6 +14,8 @@ export interface StoredEntity {
   readonly requests: Requests;
   readonly codec: Codec;
   readonly buckets: BucketLeases;
+  /** Buckets of places that are cut by time which this process has listed. */
+  readonly known: KnownBuckets;
 }
 
 /** What is stored under a key, by a strong read. */

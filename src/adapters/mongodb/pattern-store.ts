@@ -1,11 +1,17 @@
 import type { Deadline } from "../../internal/deadline.js";
 import type { Field } from "../../model/field.js";
-import type { MongoAggregate, MongoFind, MongoPatternPlan, MongoTopPlan } from "../../plan/mongodb/types.js";
+import type {
+  MongoAggregate,
+  MongoCollection,
+  MongoFind,
+  MongoPatternPlan,
+  MongoTopPlan,
+} from "../../plan/mongodb/types.js";
 import type { Template } from "../../plan/template.js";
 import type { Explanation, PageCall, PageData, PatternStore, Position, RecordData } from "../port/adapter.js";
 import { compileTemplate, type RequestInput, type TemplateCodec } from "../port/template.js";
 import type { BsonValues } from "./bson-values.js";
-import type { Codec } from "./codec.js";
+import { type Codec, compileCodec } from "./codec.js";
 import { readMember } from "./decode.js";
 import type { Doc } from "./driver.js";
 import { compileEncoder } from "./encode.js";
@@ -82,27 +88,30 @@ export class MongoPatternStore implements PatternStore {
 
   async #compile(deadline: Deadline): Promise<Compiled> {
     const { values } = await this.#requests.deployment(deadline);
-    const { codec } = await this.#entity.stored(deadline);
-    this.#compiled ??= compilePlan(this.#plan, codec, values);
+    const { codec, collection } = await this.#entity.stored(deadline);
+    this.#compiled ??= compilePlan(this.#plan, codec, collection, values);
     return this.#compiled;
   }
 }
 
-function compilePlan(plan: MongoPatternPlan, codec: Codec, bson: BsonValues): Compiled {
+function compilePlan(plan: MongoPatternPlan, codec: Codec, collection: MongoCollection, bson: BsonValues): Compiled {
   const values: TemplateCodec = { encoder: (field) => compileEncoder(field, bson), greatest: bson.maxKey };
   switch (plan.kind) {
     case "get": {
       const first = compileFind(plan.request, plan, values);
       return { codec, first, next: first, row: codec.decode, position: () => [] };
     }
-    case "list":
+    case "list": {
+      const { reads } = plan;
+      const some = reads && { ...collection, fields: collection.fields.filter(({ field }) => reads.includes(field)) };
       return {
         codec,
         first: compileFind(plan.request, plan, values),
         next: compileFind(plan.next, plan, values),
-        row: codec.decode,
+        row: some === undefined ? codec.decode : compileCodec(some, bson).decode,
         position: compilePosition(plan.position.map(({ field }) => field)),
       };
+    }
     case "top":
       return {
         codec,
@@ -119,6 +128,7 @@ function compileFind(find: MongoFind, plan: MongoPatternPlan, values: TemplateCo
   const filter = compileTemplate(find.filter, plan.values, values);
   const limit = compileTemplate(find.limit, plan.values, values);
   const fixed: Doc = {
+    ...(find.projection === undefined ? {} : { projection: find.projection }),
     ...(find.sort === undefined ? {} : { sort: find.sort }),
     ...(find.hint === undefined ? {} : { hint: find.hint }),
   };

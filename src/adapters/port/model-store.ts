@@ -1,6 +1,7 @@
 import { KeyfoldError } from "../../internal/errors.js";
 import type { DesignFacts, PlannedPattern, UnservedPattern } from "../../plan/types.js";
 import type { ApplyCall, Call, DesignState, EntityStore, PatternStore, Store } from "./adapter.js";
+import { selecting } from "./select.js";
 import { isServed, noPattern } from "./unserved.js";
 
 /** Compares a database with a plan, and makes it so. */
@@ -47,6 +48,9 @@ export function patternStores<P extends PlannedPattern>(
   return new Map(
     Object.values(patterns)
       .filter(isServed)
-      .map((plan) => [plan.pattern, make(plan as Exclude<P, UnservedPattern>)]),
+      .map((plan) => {
+        const store = make(plan as Exclude<P, UnservedPattern>);
+        return [plan.pattern, plan.select === undefined ? store : selecting(store, plan.select)];
+      }),
   );
 }

@@ -2,6 +2,7 @@ import type { Deadline } from "../../internal/deadline.js";
 import type { RedisPatternPlan } from "../../plan/redis/types.js";
 import type { Explanation, PageCall, PageData, PatternStore, RecordData } from "../port/adapter.js";
 import type { RequestInput } from "../port/template.js";
+import { compileCodec, type RedisCodec } from "./codec.js";
 import { compileArgs, type MakeArgs } from "./commands.js";
 import type { Requests } from "./requests.js";
 import { RECORDS_PER_CALL } from "./sweep.js";
@@ -14,24 +15,31 @@ interface Asked {
   readonly reply: readonly unknown[];
 }
 
+/** Decodes some of a record's members, and those of its key, which errors name it by. */
+function decodeSome({ entity }: StoredEntity, wanted: readonly string[]): RedisCodec["decode"] {
+  const fields = entity.fields.filter(({ field }) => wanted.includes(field) || entity.key.includes(field));
+  return compileCodec({ ...entity, fields }).decode;
+}
+
 /** One pattern's commands, compiled from its plan. */
 export class RedisPatternStore implements PatternStore {
   readonly #requests: Requests;
   readonly #plan: RedisPatternPlan;
-  readonly #entity: StoredEntity;
   readonly #first: MakeArgs;
   readonly #next: MakeArgs;
   readonly #top: TopRows | undefined;
+  readonly #decode: RedisCodec["decode"];
 
   constructor(requests: Requests, plan: RedisPatternPlan, entity: StoredEntity) {
     this.#requests = requests;
     this.#plan = plan;
-    this.#entity = entity;
     // What a top's spans are is not one text: they are put in its place.
     const fixed = { prefix: requests.prefix, library: requests.library, spans: "" };
     this.#first = compileArgs(plan.request, plan.values, fixed);
     this.#next = plan.kind === "list" ? compileArgs(plan.next, plan.values, fixed) : this.#first;
     this.#top = plan.kind === "top" ? compileTop(plan) : undefined;
+    this.#decode =
+      plan.kind === "list" && plan.select !== undefined ? decodeSome(entity, plan.select) : entity.codec.decode;
   }
 
   async page(params: RecordData, call: PageCall): Promise<PageData> {
@@ -75,15 +83,14 @@ export class RedisPatternStore implements PatternStore {
   }
 
   #pageOf(reply: readonly unknown[], call: PageCall): PageData {
-    const { codec } = this.#entity;
     if (this.#top !== undefined) return this.#top.page(reply as string[][], call.limit, call.after);
     if (this.#plan.kind === "rank") {
       const [rank, of, text] = reply;
-      const rows = text === undefined ? [] : [{ rank, of, record: codec.decode(text as string).record }];
+      const rows = text === undefined ? [] : [{ rank, of, record: this.#decode(text as string).record }];
       return { rows, next: undefined };
     }
     const [end, ...texts] = reply as [string | null, ...string[]];
-    return { rows: texts.map((text) => codec.decode(text).record), next: end === null ? undefined : [end] };
+    return { rows: texts.map((text) => this.#decode(text).record), next: end === null ? undefined : [end] };
   }
 
   async #ask(params: RecordData, call: PageCall): Promise<Asked> {

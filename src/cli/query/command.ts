@@ -114,6 +114,12 @@ export function columnsOf(model: ModelData, pattern: PatternData): string[] {
   if (pattern.kind === "together") return ["entity", "record"];
   if (pattern.kind === "rank") return ["rank", "of", "record"];
   if (pattern.kind === "top") return [pattern.by, ...(pattern.sum === undefined ? [] : [pattern.sum]), "count"];
+  if (
+    (pattern.kind === "get" || pattern.kind === "list" || pattern.kind === "listByKey") &&
+    pattern.select !== undefined
+  ) {
+    return [...pattern.select];
+  }
   return Object.keys((model.entities[pattern.entity] as EntityData).fields);
 }
 

@@ -1,6 +1,6 @@
 import type { EntityData, ListPattern, ModelData, PatternData, TopPattern } from "../../model/description.js";
+import type { Cut } from "../partitions.js";
 import { askedRows, distinctValues, pageRows, requestsPerSecond } from "../workload.js";
-import type { Cut } from "./partitions.js";
 import type { CqlPatternEstimate, CqlTable } from "./types.js";
 
 /** Buckets in a year: what an unbounded `top` is taken to read. */

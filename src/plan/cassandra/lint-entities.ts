@@ -3,10 +3,10 @@ import type { Field, Fields } from "../../model/field.js";
 import type { Finding } from "../finding.js";
 import { formatBytes, formatNumber } from "../format.js";
 import { workloadMissing } from "../lint-workload.js";
+import { mostShards } from "../partitions.js";
 import { isNative } from "./columns.js";
 import { engineName, limitsOf } from "./limits.js";
 import type { DesignView } from "./lint.js";
-import { mostShards } from "./partitions.js";
 import type { CqlEntity, CqlTable } from "./types.js";
 
 /** Lightweight transactions a second that one entity should not need: each is four rounds between replicas. */

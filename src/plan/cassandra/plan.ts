@@ -1,5 +1,6 @@
 import type { EntityData, ModelData, PatternData } from "../../model/description.js";
 import { designVersion } from "../design.js";
+import { fieldsRead, selected } from "../select.js";
 import type { UnservedPattern } from "../types.js";
 import { unserved } from "../unserved.js";
 import { capabilityOf } from "./capability.js";
@@ -117,14 +118,15 @@ function planPattern(
     case "get": {
       const columns = [...stored.columns, ...table.columns.filter(({ name }) => name.startsWith("kf_"))];
       const request = getRequest(table, [...new Set(columns.map(({ name }) => name))]);
-      return { kind: "get", ...facts, request, estimate: getEstimate(model, pattern, table) };
+      return { kind: "get", ...facts, ...selected(pattern), request, estimate: getEstimate(model, pattern, table) };
     }
     case "list":
     case "listByKey":
       return {
         kind: "list",
         ...facts,
-        ...listRequests(pattern, table, stored, made),
+        ...selected(pattern),
+        ...listRequests(pattern, table, stored, made, fieldsRead(entity, pattern)),
         estimate: listEstimate(model, entity, pattern, table, cut),
       };
     case "top": {

@@ -59,7 +59,8 @@ export function listRequests(
   table: CqlTable,
   entity: Pick<CqlEntity, "columns">,
   made: Pick<EntityTables, "served">,
-): Pick<CqlListPlan, "request" | "next" | "shards" | "buckets" | "filter" | "position"> {
+  fields: readonly string[] | undefined,
+): Pick<CqlListPlan, "request" | "next" | "shards" | "buckets" | "filter" | "position" | "reads"> {
   // A list by more of the key than names a partition begins within it.
   const fixed = table.clustering.slice(0, table.clustering.length - pattern.order.length);
   const ordered = table.clustering.slice(fixed.length);
@@ -88,7 +89,9 @@ export function listRequests(
         : { kind: "bucketStart", param, unit: range.unit };
     return [{ columns: [first.name], operator, slots: [slot], optional: true }];
   };
-  const columns = listColumns(table, entity);
+  // What tells a record that somebody else wrote from a row that is empty are all of its columns.
+  const reads = keepsDead(table) ? undefined : fields;
+  const columns = listColumns(table, entity, reads);
   const order = reversed
     ? table.clustering.map(({ name, direction }) => ({
         column: name,
@@ -104,6 +107,7 @@ export function listRequests(
   );
   return {
     request,
+    ...(reads === undefined ? {} : { reads }),
     next: afterRequests(pattern, ordered, { base, partition, prefix, from, to }),
     shards: cut?.shards ?? 1,
     buckets:
@@ -129,8 +133,12 @@ export function listRequests(
 }
 
 /** A record's columns; of a home that keeps rows of deleted records for a while also what tells them, and their keys. */
-function listColumns(table: CqlTable, entity: Pick<CqlEntity, "columns">): readonly string[] {
-  const columns = entity.columns.map(({ name }) => name);
+function listColumns(
+  table: CqlTable,
+  entity: Pick<CqlEntity, "columns">,
+  reads: readonly string[] | undefined,
+): readonly string[] {
+  const columns = entity.columns.filter(({ field }) => reads?.includes(field) ?? true).map(({ name }) => name);
   if (!keepsDead(table)) return columns;
   const keys = [...table.partition, ...table.clustering].map(({ name }) => name);
   return [...new Set([...columns, ...keys, VERSION, DONE, DEAD])];

@@ -1,11 +1,11 @@
 import type { Condition, EntityData, ListPattern, ModelData, TopPattern } from "../../model/description.js";
 import { fieldAt } from "../../model/field.js";
 import { stableJson } from "../design.js";
+import { type Cut, cutOf } from "../partitions.js";
 import { keyColumn, keyField } from "./columns.js";
 import { type Home, homeOf, isKeyOrder } from "./homes.js";
 import type { EngineLimits } from "./limits.js";
 import { AMOUNT, BUCKET, DEAD, DONE, GONE, GROUP, ownColumn, SHARD, tableName, VERSION, WRITES } from "./names.js";
-import { type Cut, cutOf } from "./partitions.js";
 import { partitionKeyBytes, rowBytes } from "./sizes.js";
 import { tableOptions } from "./table-options.js";
 import type {

@@ -2,7 +2,7 @@ import type { BucketUnit } from "../../model/bucket.js";
 import type { Consistency } from "../../model/consistency.js";
 import type { Condition, Direction, Range } from "../../model/description.js";
 import type { Field } from "../../model/field.js";
-import type { PlanFacts, UnservedPattern } from "../types.js";
+import type { PlanFacts, PlannedPattern, UnservedPattern } from "../types.js";
 
 /** Two engines of one protocol and language, with limits and options of their own. */
 export type CqlEngine = "cassandra" | "scylladb";
@@ -193,7 +193,7 @@ export interface CqlPatternEstimate {
   readonly requestsPerSecond: number | undefined;
 }
 
-interface CqlPatternFacts {
+interface CqlPatternFacts extends Pick<PlannedPattern, "select"> {
   readonly pattern: string;
   readonly entity: string;
   readonly consistency: Consistency;
@@ -213,6 +213,8 @@ export interface CqlGetPlan extends CqlPatternFacts {
 export interface CqlListPlan extends CqlPatternFacts {
   readonly kind: "list";
   readonly request: CqlSelect;
+  /** Fields of the record that are read; left out: all. */
+  readonly reads?: readonly string[];
   /** Behind a cursor: one after the other, until the page is full. More than one where the order turns. */
   readonly next: readonly CqlSelect[];
   /** Partitions that are asked at once and merged. */

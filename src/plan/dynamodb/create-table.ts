@@ -6,6 +6,7 @@ export interface TableDefinition {
   readonly KeySchema: readonly KeyElement[];
   readonly BillingMode: "PAY_PER_REQUEST";
   readonly GlobalSecondaryIndexes?: readonly IndexDefinition[];
+  readonly LocalSecondaryIndexes?: readonly IndexDefinition[];
 }
 export interface KeyElement {
   readonly AttributeName: string;
@@ -14,7 +15,10 @@ export interface KeyElement {
 export interface IndexDefinition {
   readonly IndexName: string;
   readonly KeySchema: readonly KeyElement[];
-  readonly Projection: { readonly ProjectionType: "ALL" };
+  readonly Projection: {
+    readonly ProjectionType: DynamoIndex["projection"];
+    readonly NonKeyAttributes?: readonly string[];
+  };
 }
 
 function keySchema(partition: string, sort: string): readonly KeyElement[] {
@@ -28,19 +32,32 @@ export function indexDefinition(index: DynamoIndex): IndexDefinition {
   return {
     IndexName: index.name,
     KeySchema: keySchema(index.partition, index.sort),
-    Projection: { ProjectionType: index.projection },
+    Projection: {
+      ProjectionType: index.projection,
+      ...(index.includes === undefined ? {} : { NonKeyAttributes: index.includes }),
+    },
   };
 }
 
 /** The definition with these of the table's indexes. */
-export function tableDefinition(table: DynamoTable, indexes: readonly DynamoIndex[] = table.indexes): TableDefinition {
-  const names = [table.partition, table.sort, ...indexes.flatMap((index) => [index.partition, index.sort])];
+export function tableDefinition(
+  table: DynamoTable,
+  indexes: readonly DynamoIndex[] = table.indexes,
+  locals: readonly DynamoIndex[] = table.localIndexes,
+): TableDefinition {
+  const names = [
+    table.partition,
+    table.sort,
+    ...indexes.flatMap((index) => [index.partition, index.sort]),
+    ...locals.map(({ sort }) => sort),
+  ];
   return {
     AttributeDefinitions: names.map((name) => ({ AttributeName: name, AttributeType: "S" })),
     KeySchema: keySchema(table.partition, table.sort),
     BillingMode: "PAY_PER_REQUEST",
     // An empty list is refused.
     ...(indexes.length === 0 ? {} : { GlobalSecondaryIndexes: indexes.map(indexDefinition) }),
+    ...(locals.length === 0 ? {} : { LocalSecondaryIndexes: locals.map(indexDefinition) }),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Condition, EntityData, ModelData, TopPattern } from "../../model/description.js";
 import type { Field } from "../../model/field.js";
-import { hottestWriteUnits, partitionWriteUnits, writeShards } from "./load.js";
+import { homeShards, writeShards } from "./load.js";
 import { attributeOf } from "./names.js";
 import { type Need, optionalFields } from "./needs.js";
 import { fieldPart, type Home, homeRecipe, shardParts, typeOf } from "./places.js";
@@ -8,6 +8,7 @@ import type {
   DynamoContribution,
   DynamoEntity,
   DynamoEntry,
+  DynamoIndex,
   DynamoIndexEntry,
   DynamoUnique,
   KeyPart,
@@ -21,7 +22,7 @@ export function entityParts(
   entity: EntityData,
   home: Home,
   needs: readonly Need[],
-  indexOf: (need: Need) => string,
+  indexOf: (need: Need) => DynamoIndex,
 ): DynamoEntity {
   const own = needs.filter((need) => Object.hasOwn(need.keys, entity.name));
   const entry = (need: Need): DynamoEntry => ({
@@ -29,6 +30,7 @@ export function entityParts(
     key: need.keys[entity.name] as KeyRecipe,
     has: need.has[entity.name] ?? [],
     where: need.where,
+    ...(need.listed[entity.name] === undefined ? {} : { listed: need.listed[entity.name] as KeyRecipe }),
     serves: need.patterns,
   });
   return {
@@ -39,21 +41,18 @@ export function entityParts(
     expires: entity.expires,
     appendOnly: entity.appendOnly,
     indexed: own
-      .filter((need) => need.kind === "index")
-      .map((need): DynamoIndexEntry => ({ ...entry(need), index: indexOf(need) })),
+      .filter((need) => need.kind !== "copies")
+      .map((need): DynamoIndexEntry => {
+        const { name, partition, sort } = indexOf(need);
+        const attributes = { partition: need.kind === "local" ? undefined : partition, sort };
+        return { ...entry(need), index: name, attributes };
+      }),
     copies: own.filter((need) => need.kind === "copies").map(entry),
     contributions: Object.values(model.patterns).flatMap((pattern) =>
       pattern.kind === "top" && pattern.entity === entity.name ? [contribution(model, entity, pattern)] : [],
     ),
     uniques: entity.unique.map((fields) => unique(entity, fields)),
   };
-}
-
-/** Shards of the home partitions, where a list by the key's first fields would write too much into one of them. */
-export function homeShards(model: ModelData, entity: EntityData, home: Home): number {
-  if (home.sortFields.length === 0 || home.shared) return 1;
-  const by = home.partitionFields.map((field) => ({ kind: "field", field, param: field }) as const);
-  return Math.max(1, Math.ceil(hottestWriteUnits(model, entity, by, "home") / partitionWriteUnits));
 }
 
 function attributesOf(entity: EntityData): readonly StoredAttribute[] {

@@ -6,19 +6,24 @@ import type {
   TogetherPattern,
   TopPattern,
 } from "../../model/description.js";
+import type { Cut } from "../partitions.js";
 import { askedRows, distinctValues, pageRows, recordsPerGroup, requestsPerSecond } from "../workload.js";
 import { readUnits, writeUnits } from "./load.js";
-import { expiryBytes, homeOverhead, keyBytes, recordBytes, storageOverhead } from "./sizes.js";
+import { attributeOf, PARTITION, SORT } from "./names.js";
+import type { Need } from "./needs.js";
+import { attributesBytes, expiryBytes, homeOverhead, keyBytes, recordBytes, storageOverhead } from "./sizes.js";
 import type {
   DynamoContribution,
   DynamoEntity,
   DynamoEntityEstimate,
+  DynamoIndex,
   DynamoMoney,
   DynamoPatternEstimate,
   DynamoPatternPlan,
   DynamoPrices,
   DynamoTableEstimate,
   EstimatedEntity,
+  KeyRecipe,
 } from "./types.js";
 
 /** Seconds in the month that prices are for: 730 hours. */
@@ -41,10 +46,24 @@ export function itemBytesOf(model: ModelData, entity: EntityData, parts: DynamoE
   return recordBytes(model, entity) + homeOverhead(entity.name, parts.home, parts.indexed, parts.expires !== undefined);
 }
 
+/** Bytes of an index's entry that does not hold all of its item: the item's key, its own, and what it includes. */
+export function entryBytes(
+  model: ModelData,
+  entity: EntityData,
+  home: KeyRecipe,
+  key: KeyRecipe,
+  { partition, sort, includes = [] }: Pick<DynamoIndex, "partition" | "sort" | "includes">,
+): number {
+  const fields = Object.keys(entity.fields).filter((field) => includes.includes(attributeOf(field, entity.fields)));
+  const keys = PARTITION.length + SORT.length + keyBytes(home) + partition.length + sort.length + keyBytes(key);
+  return keys + (fields.length === 0 ? 0 : attributesBytes(model, entity, fields));
+}
+
 export function entityEstimate(
   model: ModelData,
   entity: EntityData,
   parts: DynamoEntity,
+  indexes: readonly DynamoIndex[],
   prices: DynamoPrices | undefined,
 ): DynamoEntityEstimate {
   const workload = model.workload.entities[entity.name];
@@ -54,26 +73,29 @@ export function entityEstimate(
     ...parts.contributions.map((one) => contributionBytes(one.key)),
     ...parts.uniques.map((one) => 4 + keyBytes(one.key) + 2 + one.name.length + 40),
   ];
-  const entries = parts.indexed.length;
+  const entries = parts.indexed.map((entry) => {
+    const index = indexes.find(({ name }) => name === entry.index);
+    return index === undefined || index.projection === "ALL"
+      ? itemBytes
+      : entryBytes(model, entity, parts.home, entry.key, index);
+  });
   const own = [itemBytes, ...beside].reduce((sum, bytes) => sum + writeUnits(bytes), 0);
   const table = beside.length === 0 ? own : 2 * own;
-  const indexes = entries * writeUnits(itemBytes);
+  const inIndexes = entries.reduce((sum, bytes) => sum + writeUnits(bytes), 0);
   const records = workload?.records;
-  const perRecord =
-    [itemBytes, ...beside].reduce((sum, bytes) => sum + bytes + storageOverhead, 0) +
-    entries * (itemBytes + storageOverhead);
+  const perRecord = [itemBytes, ...beside, ...entries].reduce((sum, bytes) => sum + bytes + storageOverhead, 0);
   const storageBytes = records === undefined ? undefined : records * perRecord;
   const writesPerSecond = workload?.writesPerSecond;
   return {
     itemBytes,
     records,
     items: 1 + beside.length,
-    insertUnits: { table, indexes },
+    insertUnits: { table, indexes: inIndexes },
     storageBytes,
     writesPerSecond,
     money:
       prices &&
-      money(prices, { writes: (writesPerSecond ?? 0) * (table + indexes), reads: 0, bytes: storageBytes ?? 0 }),
+      money(prices, { writes: (writesPerSecond ?? 0) * (table + inIndexes), reads: 0, bytes: storageBytes ?? 0 }),
   };
 }
 
@@ -142,6 +164,7 @@ export function patternEstimate(
   model: ModelData,
   plan: DynamoPatternPlan,
   entities: { readonly [entity: string]: EstimatedEntity },
+  { indexes, needs }: { readonly indexes: readonly DynamoIndex[]; readonly needs: readonly Need[] },
   prices: DynamoPrices | undefined,
 ): DynamoPatternEstimate {
   const entity = model.entities[plan.entity] as EntityData;
@@ -153,7 +176,15 @@ export function patternEstimate(
       return getEstimate(model, pattern, bytes, prices);
     case "list": {
       const { shards, filter } = plan.request;
-      const read = { bytes, shards, filtered: filter !== undefined };
+      const need = needs.find(({ patterns }) => plan.reads.kind !== "table" && patterns.includes(plan.pattern));
+      const index = indexes.find(({ name }) => name === plan.request.index);
+      const narrow = index !== undefined && index.projection !== "ALL" && need !== undefined;
+      const read = {
+        bytes: narrow ? entryBytes(model, entity, stored.home, need.keys[entity.name] as KeyRecipe, index) : bytes,
+        shards,
+        filtered: filter !== undefined,
+        cut: need?.cut,
+      };
       return listEstimate(model, entity, pattern as ListPattern, read, prices);
     }
     case "together": {
@@ -186,18 +217,36 @@ function getEstimate(
   return withMoney(model, pattern, prices, { rows: 1, requests: 1, readUnits: readUnits(bytes) * share(pattern) });
 }
 
-/** A page: each shard is asked for all its rows, since any of them may have them. */
+/** A page: each shard is asked for all its rows, since any of them may have them; buckets as far as rows are missing. */
 function listEstimate(
   model: ModelData,
   entity: EntityData,
   pattern: ListPattern,
-  read: { readonly bytes: number; readonly shards: number; readonly filtered: boolean },
+  read: {
+    readonly bytes: number;
+    readonly shards: number;
+    readonly filtered: boolean;
+    /** How the place is cut. */
+    readonly cut: Cut | undefined;
+  },
   prices: DynamoPrices | undefined,
 ): DynamoPatternEstimate {
   const { asked, group, rows } = pageRows(model, entity, pattern);
   const perShard = Math.min(asked, Math.ceil((group ?? asked * read.shards) / read.shards));
-  const units = read.filtered ? undefined : read.shards * readUnits(perShard * read.bytes) * share(pattern);
-  return withMoney(model, pattern, prices, { rows, requests: read.shards, readUnits: units });
+  const { cut } = read;
+  if (cut?.unit === undefined || cut.rows === undefined) {
+    const units = read.filtered ? undefined : read.shards * readUnits(perShard * read.bytes) * share(pattern);
+    return withMoney(model, pattern, prices, { rows, requests: read.shards, readUnits: units });
+  }
+  // The newest bucket has whatever part of its rows: the estimate is of full ones. Their names are one small read.
+  const buckets = Math.max(1, Math.ceil(rows / (cut.rows * read.shards)));
+  const perBucket = Math.min(perShard, cut.rows);
+  const units = (buckets * read.shards * readUnits(perBucket * read.bytes) + 1) * share(pattern);
+  return withMoney(model, pattern, prices, {
+    rows,
+    requests: buckets * read.shards + 1,
+    readUnits: read.filtered ? undefined : units,
+  });
 }
 
 function togetherEstimate(

@@ -7,6 +7,7 @@ import { dynamodbCapability } from "./capability.js";
 import type { DesignView } from "./lint.js";
 import { hotWrites } from "./lint-entities.js";
 import { hottestShare, hottestWriteUnits, partitionReadUnits, partitionWriteUnits } from "./load.js";
+import type { Need } from "./needs.js";
 import type { EstimatedEntity, EstimatedPattern } from "./types.js";
 
 /** A group above this is never read to its end, and grows without bound. */
@@ -139,9 +140,30 @@ function hotPlace(
 ): readonly Finding[] {
   if (plan.reads.kind === "table" || plan.kind !== "list") return [];
   const need = needs.find((one) => one.patterns.includes(pattern.name));
-  if (need === undefined) return [];
+  if (need === undefined || need.kind === "local") return [];
   const units = hottestWriteUnits(model, entity, pattern.by, need.kind);
-  return units <= partitionWriteUnits ? [] : [hotWrites(pattern.name, units, need.shards)];
+  return [
+    ...(units <= partitionWriteUnits ? [] : [hotWrites(pattern.name, units, need.shards)]),
+    ...cutBySize(pattern, need, units <= partitionWriteUnits),
+  ];
+}
+
+/** A place that is cut by time, or into shards for its size alone. */
+function cutBySize(pattern: ListPattern, { cut, shards }: Need, calm: boolean): readonly Finding[] {
+  if (cut === undefined || (cut.unit === undefined && (shards === 1 || !calm))) return [];
+  return [
+    {
+      code: cut.unit === undefined ? "size-sharded" : "time-bucketed",
+      severity: "info",
+      subject: pattern.name,
+      evidence: cut.arithmetic,
+      cause:
+        cut.unit === undefined
+          ? "A partition holds 10 GB. A list asks all shards at once and merges them in order."
+          : `A partition holds 10 GB. A list goes from ${cut.unit} to ${cut.unit}, and asks only for those that the group has, which a small item for each of them tells.`,
+      fix: "Nothing; state truer records, writesPerSecond or distinct values if these are guesses.",
+    },
+  ];
 }
 
 function unbounded(
@@ -152,6 +174,7 @@ function unbounded(
 ): readonly Finding[] {
   const fields = pattern.by.flatMap((part) => (part.kind === "field" ? [part.field] : []));
   if (fields.length < pattern.by.length || plan.reads.kind === "table" || plan.kind !== "list") return [];
+  if (plan.walk !== undefined) return [];
   const workload = model.workload.entities[entity.name];
   const even = recordsPerGroup(entity, workload, fields);
   const hottest = (workload?.records ?? 0) * (hottestShare(model, entity, pattern.by) ?? 0);

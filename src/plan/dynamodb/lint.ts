@@ -2,7 +2,10 @@ import type { EntityData, ModelData } from "../../model/description.js";
 import { type Finding, worstFirst } from "../finding.js";
 import type { UnservedPattern } from "../types.js";
 import { lintEntity } from "./lint-entities.js";
+import { lintLocalIndexes } from "./lint-local-indexes.js";
 import { lintPattern } from "./lint-patterns.js";
+import { lintProjection } from "./lint-projections.js";
+import { slotOf } from "./names.js";
 import type { Need } from "./needs.js";
 import type { Home } from "./places.js";
 import type { DynamoIndex, EstimatedEntity, EstimatedPattern } from "./types.js";
@@ -14,6 +17,8 @@ export interface DesignView {
   readonly needs: readonly Need[];
   readonly entities: { readonly [entity: string]: EstimatedEntity };
   readonly indexes: readonly DynamoIndex[];
+  /** Names of indexes that hold more than they must, for the limit of attributes that a table's indexes include. */
+  readonly widened: ReadonlySet<string>;
   readonly patterns: { readonly [name: string]: EstimatedPattern | UnservedPattern };
 }
 
@@ -30,17 +35,19 @@ export function lint(view: DesignView): readonly Finding[] {
     if (plan !== undefined)
       findings.push(...lintPattern(view, model.entities[pattern.entity] as EntityData, pattern, plan));
   }
-  return worstFirst([...findings, ...lintIndexes(view)]);
+  return worstFirst([...findings, ...lintIndexes(view), ...lintLocalIndexes(view)]);
 }
 
-function lintIndexes({ model, indexes }: DesignView): readonly Finding[] {
-  const findings: Finding[] = [];
-  if (indexes.length > indexLimit) {
+function lintIndexes(view: DesignView): readonly Finding[] {
+  const { model, indexes } = view;
+  const findings: Finding[] = [...indexes.flatMap((index) => lintProjection(view, index))];
+  const global = indexes.filter(({ name }) => slotOf(name).startsWith("gsi"));
+  if (global.length > indexLimit) {
     findings.push({
       code: "too-many-indexes",
       severity: "error",
       subject: "table",
-      evidence: `the patterns need ${indexes.length} indexes`,
+      evidence: `the patterns need ${global.length} indexes`,
       cause: `A table may have ${indexLimit} global secondary indexes.`,
       fix: "Ask some of the patterns of another engine, or let patterns share their by and order.",
     });

@@ -1,5 +1,8 @@
-import type { By, EntityData, ModelData, PatternData } from "../../model/description.js";
+import type { By, EntityData, ListPattern, ModelData, PatternData } from "../../model/description.js";
+import { fieldAt } from "../../model/field.js";
+import { type Cut, cutOf, type PartitionLimits } from "../partitions.js";
 import { groupShare } from "../workload.js";
+import type { Home } from "./places.js";
 import { recordBytes } from "./sizes.js";
 
 /** Units per second that one partition key takes (manual: "Best practices for designing partition keys"). */
@@ -27,6 +30,35 @@ export function hottestShare(model: ModelData, entity: EntityData, by: readonly 
     entity,
     by.flatMap((part) => (part.kind === "field" ? [part.field] : [])),
   );
+}
+
+/** Bytes of one partition, beyond which a collection is spread over several (manual: "Partitions and data distribution"). */
+const collectionLimits: PartitionLimits = {
+  partitionBytes: 10 * 1024 ** 3,
+  partitionRows: Number.POSITIVE_INFINITY,
+  sources: "10 GB of one partition",
+};
+
+/**
+ * How a place of a list is cut: into write shards, so that its hottest partition takes its writes; and, where a rate is
+ * declared, by time or into more shards, so that a collection stays within one partition.
+ */
+export function cutOfPlace(model: ModelData, pattern: ListPattern, kind: "index" | "copies"): Cut {
+  const entity = model.entities[pattern.entity] as EntityData;
+  const shards = writeShards(model, pattern, kind);
+  const [first] = pattern.order;
+  const date = first !== undefined && fieldAt(entity.fields, first.field)?.kind === "date" ? first.field : undefined;
+  const bytes = recordBytes(model, entity) + typicalOverhead;
+  const cut = cutOf(model, entity, pattern.by, date, bytes, collectionLimits, shards);
+  const rated = model.workload.entities[entity.name]?.writesPerSecond !== undefined;
+  return rated ? cut : { ...cut, unit: undefined, shards };
+}
+
+/** Shards of the home partitions, where a list by the key's first fields would write too much into one of them. */
+export function homeShards(model: ModelData, entity: EntityData, home: Home): number {
+  if (home.sortFields.length === 0 || home.shared) return 1;
+  const by = home.partitionFields.map((field) => ({ kind: "field", field, param: field }) as const);
+  return Math.max(1, Math.ceil(hottestWriteUnits(model, entity, by, "home") / partitionWriteUnits));
 }
 
 /** How many write shards a place needs, so that its hottest partition stays within what one takes. */

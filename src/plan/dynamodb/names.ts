@@ -22,11 +22,22 @@ export function indexAttributes(name: string): { readonly partition: string; rea
   return { partition: `${name}pk`, sort: `${name}sk` };
 }
 
+/** The attribute of a local index's sort key. */
+export function localAttribute(name: string): string {
+  return `${name}sk`;
+}
+
+/** The slot of an index: what the names of its attributes begin with. */
+export function slotOf(index: string): string {
+  return index.split("_")[0] as string;
+}
+
 const ours: ReadonlySet<string> = new Set([PARTITION, SORT, ENTITY, VERSION, PLACE, EXPIRES, ...WRITES]);
 
 /** The attribute of a field: its own name, with underscores behind it where that is one of ours. */
 export function attributeOf(field: string, all: { readonly [field: string]: unknown }): string {
   let name = field;
-  while (ours.has(name) || /^gsi\d+[ps]k$/.test(name) || (name !== field && Object.hasOwn(all, name))) name += "_";
+  while (ours.has(name) || /^([gl]si\d+sk|gsi\d+pk)$/.test(name) || (name !== field && Object.hasOwn(all, name)))
+    name += "_";
   return name;
 }

@@ -30,6 +30,7 @@ export function typeOf(entity: EntityData, field: string): Field {
 /** The homes of all entities. Entities of a `together` whose keys begin with its `by` share their partitions. */
 export function homesOf(model: ModelData): ReadonlyMap<string, Home> {
   const homes = new Map<string, Home>();
+  const { localIndexes } = model.physical.dynamodb;
   for (const pattern of Object.values(model.patterns)) {
     if (pattern.kind !== "together") continue;
     const fields = pattern.by.map((part) => part.field);
@@ -48,7 +49,7 @@ export function homesOf(model: ModelData): ReadonlyMap<string, Home> {
     if (homes.has(entity.name)) continue;
     const lengths = Object.values(model.patterns).flatMap((pattern) =>
       (pattern.kind === "list" || pattern.kind === "listByKey") && pattern.entity === entity.name
-        ? (keyAccess(entity, pattern)?.given.length ?? [])
+        ? (keyAccess(entity, pattern)?.given.length ?? (localIndexes.includes(pattern.name) ? pattern.by.length : []))
         : [],
     );
     const length = Math.min(entity.key.length, ...lengths);
@@ -92,6 +93,15 @@ export function tableAccess(entity: EntityData, home: Home, pattern: ListPattern
   return access !== undefined && home.partitionFields.every((field) => access.given.includes(field))
     ? access
     : undefined;
+}
+
+/** Whether a local index can answer a list that is to have one: the question names the whole partition. */
+export function localAccess(model: ModelData, home: Home, pattern: ListPattern): boolean {
+  const asked = pattern.by.map((part) => part.field);
+  return (
+    model.physical.dynamodb.localIndexes.includes(pattern.name) &&
+    home.partitionFields.every((field) => asked.includes(field))
+  );
 }
 
 /** Whether the table's own key answers a `together`. */

@@ -1,5 +1,6 @@
 import type { EntityData, ModelData, PatternData } from "../../model/description.js";
 import { designVersion } from "../design.js";
+import { selected } from "../select.js";
 import type { UnservedPattern } from "../types.js";
 import { unserved } from "../unserved.js";
 import { dynamodbCapability } from "./capability.js";
@@ -7,10 +8,12 @@ import { entityParts } from "./entities.js";
 import { entityEstimate, patternEstimate, tableEstimate } from "./estimates.js";
 import { grantsOf } from "./grants.js";
 import { lint } from "./lint.js";
-import { EXPIRES, indexAttributes, PARTITION, SORT } from "./names.js";
+import { homeShards } from "./load.js";
+import { EXPIRES, indexAttributes, localAttribute, PARTITION, SORT } from "./names.js";
 import { assignIndexes, type Need, needsOf } from "./needs.js";
-import { type Home, homesOf, tableAccess, togetherInTable, typeOf } from "./places.js";
-import { bucketsPartition, listRequests, type Place, tableAttributes, togetherRequests } from "./requests.js";
+import { type Home, homeRecipe, homesOf, tableAccess, togetherInTable, typeOf } from "./places.js";
+import { entryKeys, fieldSources, indexName, needAttributes, projectionsOf } from "./projections.js";
+import { bucketsPartition, listRequests, type Place, tableAttributes, togetherRequests, walkOf } from "./requests.js";
 import type {
   DynamoEntity,
   DynamoIndex,
@@ -34,6 +37,7 @@ interface Designed {
   readonly design: DynamoTableDesign;
   readonly homes: ReadonlyMap<string, Home>;
   readonly needs: readonly Need[];
+  readonly widened: ReadonlySet<string>;
 }
 
 /**
@@ -47,13 +51,11 @@ export function designDynamodb(model: ModelData): DynamoTableDesign {
 function designed(model: ModelData): Designed {
   const homes = homesOf(model);
   const needs = needsOf(model, homes);
-  const assigned = assignIndexes(needs.filter((need) => need.kind === "index"));
-  const indexName = (need: Need): string => `gsi${(assigned.get(need) ?? 0) + 1}`;
+  const indexes = planIndexes(model, homes, needs);
   const entities: Record<string, DynamoEntity> = {};
   for (const entity of Object.values(model.entities))
-    entities[entity.name] = entityParts(model, entity, homes.get(entity.name) as Home, needs, indexName);
-  const indexes = indexesOf([...assigned.keys()], indexName);
-  const context: Context = { model, homes, needs, indexName, entities };
+    entities[entity.name] = entityParts(model, entity, homes.get(entity.name) as Home, needs, indexes.of);
+  const context: Context = { model, homes, needs, indexes, entities };
   const patterns = Object.fromEntries(
     Object.values(model.patterns).map((pattern) => [pattern.name, planPattern(pattern, context)] as const),
   );
@@ -61,13 +63,20 @@ function designed(model: ModelData): Designed {
   return {
     design: {
       engine: "dynamodb",
-      design: designVersion(decisive(entities, indexes, patterns)),
-      table: { partition: PARTITION, sort: SORT, indexes, expires: expires ? EXPIRES : undefined },
+      design: designVersion(decisive(entities, [...indexes.list, ...indexes.local], patterns)),
+      table: {
+        partition: PARTITION,
+        sort: SORT,
+        indexes: indexes.list,
+        localIndexes: indexes.local,
+        expires: expires ? EXPIRES : undefined,
+      },
       entities,
       patterns,
     },
     homes,
     needs,
+    widened: indexes.widened,
   };
 }
 
@@ -82,17 +91,20 @@ function designed(model: ModelData): Designed {
  */
 export function planDynamodb(model: ModelData, options: DynamoPlanOptions = {}): DynamoPlan {
   const { prices } = options;
-  const { design, homes, needs } = designed(model);
-  const { indexes, expires } = design.table;
+  const { design, homes, needs, widened } = designed(model);
+  const { expires } = design.table;
+  const indexes = [...design.table.indexes, ...design.table.localIndexes];
   const entities: Record<string, EstimatedEntity> = {};
-  for (const [name, entity] of Object.entries(design.entities))
-    entities[name] = { ...entity, estimate: entityEstimate(model, model.entities[name] as EntityData, entity, prices) };
+  for (const [name, entity] of Object.entries(design.entities)) {
+    const estimate = entityEstimate(model, model.entities[name] as EntityData, entity, indexes, prices);
+    entities[name] = { ...entity, estimate };
+  }
   const patterns: Record<string, EstimatedPattern | UnservedPattern> = {};
   for (const [name, pattern] of Object.entries(design.patterns)) {
     patterns[name] =
       pattern.kind === "unserved"
         ? pattern
-        : { ...pattern, estimate: patternEstimate(model, pattern, entities, prices) };
+        : { ...pattern, estimate: patternEstimate(model, pattern, entities, { indexes, needs }, prices) };
   }
   const served = Object.values(patterns).filter((plan): plan is EstimatedPattern => plan.kind !== "unserved");
   return {
@@ -102,7 +114,7 @@ export function planDynamodb(model: ModelData, options: DynamoPlanOptions = {}):
     entities,
     patterns,
     grants: grantsOf(indexes.length, expires !== undefined),
-    findings: lint({ model, homes, needs, entities, indexes, patterns }),
+    findings: lint({ model, homes, needs, entities, indexes, widened, patterns }),
   };
 }
 
@@ -110,18 +122,77 @@ interface Context {
   readonly model: ModelData;
   readonly homes: ReadonlyMap<string, Home>;
   readonly needs: readonly Need[];
-  readonly indexName: (need: Need) => string;
+  readonly indexes: PlannedIndexes;
   readonly entities: { readonly [entity: string]: DynamoEntity };
 }
 
-function indexesOf(needs: readonly Need[], indexName: (need: Need) => string): readonly DynamoIndex[] {
-  const names = [...new Set(needs.map(indexName))].sort((a, b) => Number(a.slice(3)) - Number(b.slice(3)));
-  return names.map((name) => ({
-    name,
-    ...indexAttributes(name),
-    projection: "ALL",
-    serves: needs.filter((need) => indexName(need) === name).flatMap((need) => need.patterns),
-  }));
+interface PlannedIndexes {
+  readonly list: readonly DynamoIndex[];
+  readonly local: readonly DynamoIndex[];
+  /** Names of those that hold more than they must, since a table's indexes may include so many attributes. */
+  readonly widened: ReadonlySet<string>;
+  readonly of: (need: Need) => DynamoIndex;
+}
+
+/** The indexes that needs share, each with what its entries must hold for the patterns that read it. */
+function planIndexes(model: ModelData, homes: ReadonlyMap<string, Home>, needs: readonly Need[]): PlannedIndexes {
+  const assigned = assignIndexes(
+    needs.filter((need) => need.kind === "index"),
+    model,
+  );
+  const recipes = Object.fromEntries(
+    Object.values(model.entities).map((entity) => {
+      const home = homes.get(entity.name) as Home;
+      return [entity.name, homeRecipe(entity, home, homeShards(model, entity, home))];
+    }),
+  );
+  const slots = [...new Set(assigned.values())].sort((a, b) => a - b);
+  const users = slots.map((slot) => [...assigned].flatMap(([need, at]) => (at === slot ? [need] : [])));
+  const reads = users.map((members, at) => {
+    const found = members.map((need) => needAttributes(model, need, slotName(slots[at] as number), recipes));
+    return found.every((one) => one !== undefined) ? [...new Set(found.flat())].sort() : undefined;
+  });
+  const list: DynamoIndex[] = [];
+  const widened = new Set<string>();
+  for (const [at, { widened: wide, ...projection }] of projectionsOf(reads).entries()) {
+    const slot = slotName(slots[at] as number);
+    const name = indexName(slot, projection);
+    if (wide) widened.add(name);
+    const serves = (users[at] as readonly Need[]).flatMap((need) => need.patterns);
+    list.push({ name, ...indexAttributes(slot), ...projection, serves });
+  }
+  const { local, ofLocal } = planLocalIndexes(model, needs);
+  return {
+    list,
+    local,
+    widened,
+    of: (need) => ofLocal.get(need) ?? (list[slots.indexOf(assigned.get(need) as number)] as DynamoIndex),
+  };
+}
+
+/** Local indexes hold all of a record: what they hold can never be changed. */
+function planLocalIndexes(
+  model: ModelData,
+  needs: readonly Need[],
+): { readonly local: readonly DynamoIndex[]; readonly ofLocal: ReadonlyMap<Need, DynamoIndex> } {
+  const assigned = assignIndexes(
+    needs.filter((need) => need.kind === "local"),
+    model,
+  );
+  const slots = [...new Set(assigned.values())].sort((a, b) => a - b);
+  const local = slots.map((slot): DynamoIndex => {
+    const name = `lsi${slot + 1}`;
+    const serves = [...assigned].flatMap(([need, at]) => (at === slot ? need.patterns : []));
+    return { name, partition: PARTITION, sort: localAttribute(name), projection: "ALL", serves };
+  });
+  const ofLocal = new Map(
+    [...assigned].map(([need, slot]) => [need, local[slots.indexOf(slot)] as DynamoIndex] as const),
+  );
+  return { local, ofLocal };
+}
+
+function slotName(slot: number): string {
+  return `gsi${slot + 1}`;
 }
 
 function planPattern(pattern: PatternData, context: Context): DynamoPatternPlan | UnservedPattern {
@@ -134,12 +205,23 @@ function planPattern(pattern: PatternData, context: Context): DynamoPatternPlan 
   const facts = { pattern: pattern.name, entity: entity.name, consistency: pattern.consistency };
   switch (pattern.kind) {
     case "get":
-      return { kind: "get", ...facts, reads: { kind: "table" } };
+      return { kind: "get", ...facts, ...selected(pattern), reads: { kind: "table" } };
     case "list":
     case "listByKey": {
       const inTable = tableAccess(entity, home, pattern) !== undefined;
-      const { place, reads } = placeOf(pattern, entity.name, inTable, context);
-      return { kind: "list", ...facts, reads, ...listRequests(entity, pattern, place, inTable) };
+      const { place, reads, index, need } = placeOf(pattern, entity.name, inTable, context);
+      const walk = walkOf(pattern, need?.listed[entity.name]);
+      const narrow = index !== undefined && index.projection !== "ALL";
+      const fields = fieldSources(entity, pattern, narrow ? entryKeys(index, place, stored.home) : []);
+      return {
+        kind: "list",
+        ...facts,
+        ...selected(pattern),
+        reads,
+        ...listRequests(entity, pattern, place, inTable, fields),
+        ...(walk === undefined ? {} : { walk }),
+        ...(fields === undefined ? {} : { fields }),
+      };
     }
     case "together": {
       const inTable = togetherInTable(homes, pattern);
@@ -170,23 +252,33 @@ function placeOf(
   pattern: PatternData,
   entity: string,
   inTable: boolean,
-  { needs, indexName, entities }: Context,
-): { readonly place: Place; readonly reads: DynamoPatternPlan["reads"] } {
+  { needs, indexes, entities }: Context,
+): {
+  readonly place: Place;
+  readonly reads: DynamoPatternPlan["reads"];
+  readonly index: DynamoIndex | undefined;
+  /** The place, where it is not that of the homes. */
+  readonly need: Need | undefined;
+} {
   if (inTable) {
     const { home } = entities[entity] as DynamoEntity;
-    return { place: { ...tableAttributes, ...home }, reads: { kind: "table" } };
+    const reads = { kind: "table" } as const;
+    return { place: { ...tableAttributes, ...home }, reads, index: undefined, need: undefined };
   }
   const need = needs.find((one) => one.patterns.includes(pattern.name));
   if (need === undefined) throw new TypeError(`no place is planned for "${pattern.name}"`);
   const key = need.keys[entity] as KeyRecipe;
   if (need.kind === "copies") {
-    return { place: { ...tableAttributes, ...key }, reads: { kind: "copies", place: need.name } };
+    const reads = { kind: "copies", place: need.name } as const;
+    return { place: { ...tableAttributes, ...key }, reads, index: undefined, need };
   }
-  const index = indexName(need);
-  const { partition, sort } = indexAttributes(index);
+  const index = indexes.of(need);
+  const place = { index: index.name, partitionAttribute: index.partition, sortAttribute: index.sort, ...key };
   return {
-    place: { index, partitionAttribute: partition, sortAttribute: sort, ...key },
-    reads: { kind: "index", index, place: need.name },
+    place: need.kind === "local" ? { ...place, local: true } : place,
+    reads: { kind: "index", index: index.name, place: need.name },
+    index,
+    need,
   };
 }
 

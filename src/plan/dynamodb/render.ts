@@ -25,9 +25,12 @@ export function renderDynamodb(plan: DynamoPlan): string {
 
 function renderTable(table: DynamoPlan["table"]): string[] {
   const lines = ["table", `  key      ${table.partition}, ${table.sort}: strings`];
-  for (const { name, partition, sort, projection, serves } of table.indexes) {
-    lines.push(`  index    ${name} (${partition}, ${sort}), projects ${projection}; for ${serves.join(", ")}`);
+  for (const { name, partition, sort, projection, includes, serves } of table.indexes) {
+    const more = includes === undefined ? "" : ` ${includes.join(", ")}`;
+    lines.push(`  index    ${name} (${partition}, ${sort}), projects ${projection}${more}; for ${serves.join(", ")}`);
   }
+  for (const { name, sort, serves } of table.localIndexes)
+    lines.push(`  local    ${name} (${table.partition}, ${sort}), projects ALL; for ${serves.join(", ")}`);
   if (table.expires !== undefined)
     lines.push(`  expiry   ${table.expires}: seconds since 1970, from which on DynamoDB deletes`);
   const { storageBytes, readUnitsPerSecond, writeUnitsPerSecond, money } = table.estimate;
@@ -63,7 +66,9 @@ function renderEntity(entity: EstimatedEntity): string[] {
   }
   if (entity.expires !== undefined) lines.push(`  expires  at ${entity.expires}, with all that is made of it`);
   for (const entry of entity.indexed)
-    lines.push(...renderEntry(`entry in ${entry.index}`, entry, `${entry.index}pk`, `${entry.index}sk`));
+    lines.push(
+      ...renderEntry(`entry in ${entry.index}`, entry, entry.attributes.partition ?? "pk", entry.attributes.sort),
+    );
   for (const entry of entity.copies) lines.push(...renderEntry("copy", entry));
   for (const entry of entity.contributions) lines.push(...renderEntry("contribution", entry));
   for (const entry of entity.uniques) lines.push(...renderEntry("unique value", entry));
@@ -139,7 +144,15 @@ function renderRequests(plan: DynamoPatternPlan): string[] {
     case "get":
       return ["  request  GetItem, or BatchGetItem for many, by the item's key"];
     case "list":
-      return [`  request  ${renderQuery(plan.request)}`, `  next     ${renderQuery(plan.next)}`];
+      return [
+        ...(plan.walk === undefined
+          ? []
+          : [
+              `  buckets  Query pk = ${renderBound(plan.walk.partition)}: the ${plan.walk.unit}s that there are, ${plan.walk.direction === "desc" ? "newest" : "oldest"} first; of each, as far as rows are missing:`,
+            ]),
+        `  request  ${renderQuery(plan.request)}`,
+        `  next     ${renderQuery(plan.next)}`,
+      ];
     case "together":
       return [
         `  request  ${renderQuery(plan.request)}`,
@@ -166,7 +179,8 @@ function renderQuery(query: DynamoQuery): string {
       ? ""
       : `, then tests ${[...new Set([...query.filter.where.map(({ field }) => field), ...(query.filter.range === undefined ? [] : [query.filter.range.field])])].join(", ")}`;
   const shards = query.shards === 1 ? "" : `, ${query.shards} shards merged`;
-  return `Query${where} ${query.partitionAttribute} = ${renderBound(query.partition)}${sort}, ${query.forward ? "forwards" : "backwards"}${filter}${shards}`;
+  const sent = query.projection === undefined ? "" : `, gives ${query.projection.join(", ")}`;
+  return `Query${where} ${query.partitionAttribute} = ${renderBound(query.partition)}${sort}, ${query.forward ? "forwards" : "backwards"}${filter}${sent}${shards}`;
 }
 
 function renderBound({ bound, parts }: AskedKey): string {
@@ -198,6 +212,8 @@ function renderAsked(parts: readonly AskedPart[]): string {
           return `<${part.param}>`;
         case "bucket":
           return `<${part.param}>`;
+        case "walked":
+          return `<${part.unit}>`;
         case "bucketMoment":
           return `<${part.next ? "end" : "start"} of ${part.param}>`;
         case "after":

@@ -4,16 +4,20 @@ import { typeOf } from "./places.js";
 import type {
   AskedKey,
   AskedPart,
+  DynamoFieldSource,
   DynamoFilter,
   DynamoListPlan,
   DynamoQuery,
   DynamoTogetherPlan,
+  DynamoWalk,
   KeyPart,
+  KeyRecipe,
 } from "./types.js";
 
 /** Where a query looks: the attributes of a key, and the key's parts. */
 export interface Place {
   readonly index: string | undefined;
+  readonly local?: true;
   readonly partitionAttribute: string;
   readonly sortAttribute: string;
   readonly partition: readonly KeyPart[];
@@ -32,7 +36,9 @@ function askedPartition(parts: readonly KeyPart[]): { readonly key: AskedKey; re
       case "field":
         return { kind: "param", param: part.field, type: part.type, direction: part.direction };
       case "bucket":
-        return { kind: "bucket", param: part.unit, unit: part.unit };
+        return part.walked === true
+          ? { kind: "walked", unit: part.unit }
+          : { kind: "bucket", param: part.unit, unit: part.unit };
       case "shard":
         shards = part.count;
         return part;
@@ -49,6 +55,7 @@ export function listRequests(
   pattern: ListPattern,
   place: Place,
   filtered: boolean,
+  fields: readonly DynamoFieldSource[] | undefined,
 ): Pick<DynamoListPlan, "request" | "next" | "position"> {
   const { key: partition, shards } = askedPartition(place.partition);
   const first = pattern.order[0];
@@ -64,7 +71,7 @@ export function listRequests(
     );
   const order = place.sort.slice(orderAt) as readonly (KeyPart & { readonly kind: "field" })[];
   const { range } = pattern;
-  const inKey = place.partition.some((part) => part.kind === "bucket");
+  const inKey = place.partition.some((part) => part.kind === "bucket" && part.walked !== true);
   const bucket = inKey ? undefined : pattern.by.find((part) => part.kind === "bucket");
   const ordered = range !== undefined && range.field === first?.field;
   const lower: AskedPart[] = [...fixed];
@@ -86,12 +93,17 @@ export function listRequests(
   const base = {
     kind: "query",
     index: place.index,
+    ...(place.local === true ? { local: true as const } : {}),
     partitionAttribute: place.partitionAttribute,
     sortAttribute: place.sortAttribute,
     partition,
     forward,
     shards,
     filter,
+    // The place of a row in the order, which pages go on from, is its sort key.
+    ...(fields === undefined
+      ? {}
+      : { projection: [...new Set([place.sortAttribute, ...fields.map(({ attribute }) => attribute)])] }),
   } as const;
   const after: AskedPart[] = [
     ...fixed,
@@ -114,6 +126,20 @@ function rangePart(entity: EntityData, range: NonNullable<ListPattern["range"]>,
   return range.unit === undefined
     ? { kind: "param", param: bound, type: typeOf(entity, range.field), direction: "asc" }
     : { kind: "bucketMoment", param: bound, unit: range.unit, next: false };
+}
+
+/** How a list goes through the buckets of its place; undefined: the place is not cut by time. */
+export function walkOf(pattern: ListPattern, listed: KeyRecipe | undefined): DynamoWalk | undefined {
+  const part = listed?.sort[0];
+  const [first] = pattern.order;
+  if (listed === undefined || part?.kind !== "bucket" || first === undefined) return undefined;
+  const { range } = pattern;
+  return {
+    unit: part.unit,
+    direction: first.direction,
+    partition: askedPartition(listed.partition).key,
+    range: range !== undefined && range.field === first.field ? { unit: range.unit } : undefined,
+  };
 }
 
 /** Requests of a `together` in a place whose sort keys begin with the entity's name. */

@@ -2,7 +2,7 @@ import type { EntityData, ModelData } from "../../model/description.js";
 import type { Field } from "../../model/field.js";
 import { typicalItems } from "../workload.js";
 import { ENTITY, EXPIRES, VERSION, WRITES } from "./names.js";
-import type { KeyPart, KeyRecipe } from "./types.js";
+import type { DynamoIndexEntry, KeyPart, KeyRecipe } from "./types.js";
 
 /**
  * Sizes as DynamoDB counts them (manual: "DynamoDB item sizes and formats"): a string its UTF-8 bytes, a number a byte
@@ -81,6 +81,39 @@ export function recordBytes(model: ModelData, entity: EntityData): number {
   return model.workload.entities[entity.name]?.bytes ?? fieldsSize(entity.fields).typical;
 }
 
+/**
+ * Bytes of some of a record's attributes: as their types say. Where the workload states the bytes of a record, what its
+ * other fields leave is shared by those of open length.
+ */
+export function attributesBytes(model: ModelData, entity: EntityData, fields: readonly string[]): number {
+  const sizeOf = (name: string): number => Buffer.byteLength(name) + valueSize(entity.fields[name] as Field).typical;
+  const total = (names: readonly string[]): number => names.reduce((sum, name) => sum + sizeOf(name), 0);
+  const all = Object.keys(entity.fields);
+  const open = all.filter((name) => isOpen(entity.fields[name] as Field));
+  const stated = model.workload.entities[entity.name]?.bytes;
+  if (stated === undefined) return total(fields);
+  if (open.length === 0) return Math.round((total(fields) * stated) / Math.max(1, total(all)));
+  const closed = total(all.filter((name) => !open.includes(name)));
+  const scale = Math.max(0, stated - closed) / total(open);
+  const own = fields.reduce((sum, name) => sum + sizeOf(name) * (open.includes(name) ? scale : 1), 0);
+  return Math.round(own);
+}
+
+function isOpen(field: Field): boolean {
+  switch (field.kind) {
+    case "string":
+      return field.maxLength === undefined;
+    case "bytes":
+    case "json":
+    case "map":
+    case "array":
+    case "object":
+      return true;
+    default:
+      return false;
+  }
+}
+
 /** Bytes of a key's two texts. */
 export function keyBytes(key: KeyRecipe): number {
   return [...key.partition, ...key.sort].reduce((sum, part) => sum + partBytes(part) + 1, 0) - 1;
@@ -127,13 +160,16 @@ export const expiryBytes = EXPIRES.length + 6;
 export function homeOverhead(
   entity: string,
   home: KeyRecipe,
-  entries: readonly { readonly index: string; readonly key: KeyRecipe }[],
+  entries: readonly Pick<DynamoIndexEntry, "attributes" | "key">[],
   expires: boolean,
 ): number {
   const ownKey = "pk".length + "sk".length + keyBytes(home);
   const ownEntity = ENTITY.length + Buffer.byteLength(entity);
   return entries.reduce(
-    (sum, entry) => sum + 2 * (entry.index.length + 2) + keyBytes(entry.key),
+    (sum, { attributes: { partition, sort }, key }) =>
+      partition === undefined
+        ? sum + sort.length + keyBytes({ partition: [], sort: key.sort })
+        : sum + partition.length + sort.length + keyBytes(key),
     ownKey + ownEntity + bookkeeping + (expires ? expiryBytes : 0),
   );
 }

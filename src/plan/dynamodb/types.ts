@@ -2,7 +2,7 @@ import type { BucketUnit } from "../../model/bucket.js";
 import type { Consistency } from "../../model/consistency.js";
 import type { Condition, Direction } from "../../model/description.js";
 import type { Field } from "../../model/field.js";
-import type { DesignFacts, PlanFacts, UnservedPattern } from "../types.js";
+import type { DesignFacts, PlanFacts, PlannedPattern, UnservedPattern } from "../types.js";
 import type { KeyDirection } from "./key-encoding.js";
 
 /** The physical design of a model on DynamoDB, one table: all that a client needs. */
@@ -33,18 +33,22 @@ export interface DynamoTable {
   /** Attributes of the table's key, both strings. */
   readonly partition: string;
   readonly sort: string;
+  /** Global ones. */
   readonly indexes: readonly DynamoIndex[];
+  /** Those that share the table's partitions, and are made with it alone. */
+  readonly localIndexes: readonly DynamoIndex[];
   /** Attribute of the table's time to live; undefined: no record expires. */
   readonly expires: string | undefined;
 }
 
-/** A global secondary index; entries of several entities share it. */
+/** A secondary index; entries of several entities share it. */
 export interface DynamoIndex {
   readonly name: string;
   readonly partition: string;
   readonly sort: string;
-  /** What an entry holds: patterns that read records need all of it. */
-  readonly projection: "ALL";
+  /** What an entry holds beside the keys: all of the item, the attributes in `includes`, or nothing. */
+  readonly projection: "ALL" | "INCLUDE" | "KEYS_ONLY";
+  readonly includes?: readonly string[];
   /** Patterns that are served by it. */
   readonly serves: readonly string[];
 }
@@ -55,8 +59,8 @@ export type KeyPart =
   | { readonly kind: "text"; readonly text: string }
   /** A field of the record. */
   | { readonly kind: "field"; readonly field: string; readonly type: Field; readonly direction: KeyDirection }
-  /** The bucket in which a date field of the record lies. */
-  | { readonly kind: "bucket"; readonly field: string; readonly unit: BucketUnit }
+  /** The bucket in which a date field of the record lies; `walked`: nobody asks for it, a list goes from one to the next. */
+  | { readonly kind: "bucket"; readonly field: string; readonly unit: BucketUnit; readonly walked?: true }
   /** One of `count` write shards, by the record's key. */
   | { readonly kind: "shard"; readonly count: number };
 
@@ -74,6 +78,8 @@ export interface DynamoEntry {
   /** Only records that have these fields and meet the conditions are there: the index is sparse. */
   readonly has: readonly string[];
   readonly where: readonly Condition[];
+  /** Of a place that is cut by time: the item that says that a group has a bucket, which lists go by. */
+  readonly listed?: KeyRecipe;
   /** Patterns that read it. */
   readonly serves: readonly string[];
 }
@@ -81,6 +87,8 @@ export interface DynamoEntry {
 /** An entry in an index: attributes on the home item. */
 export interface DynamoIndexEntry extends DynamoEntry {
   readonly index: string;
+  /** Attributes that hold its key; `partition` undefined: a local index, whose partitions are the table's. */
+  readonly attributes: { readonly partition: string | undefined; readonly sort: string };
 }
 
 /** What a `top` adds up: one small item for each record that counts. */
@@ -178,6 +186,8 @@ export type AskedPart =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "param"; readonly param: string; readonly type: Field; readonly direction: KeyDirection }
   | { readonly kind: "bucket"; readonly param: string; readonly unit: BucketUnit }
+  /** The bucket that a walk has come to. */
+  | { readonly kind: "walked"; readonly unit: BucketUnit }
   /** First moment of the bucket that the parameter names; `next`: of the one after it. */
   | { readonly kind: "bucketMoment"; readonly param: string; readonly unit: BucketUnit; readonly next: boolean }
   /** The cursor's value at this position. */
@@ -202,6 +212,8 @@ export interface AskedKey {
 export interface DynamoQuery {
   readonly kind: "query";
   readonly index: string | undefined;
+  /** The index is local: it can be read strongly. */
+  readonly local?: true;
   readonly partitionAttribute: string;
   readonly sortAttribute: string;
   readonly partition: AskedKey;
@@ -213,6 +225,17 @@ export interface DynamoQuery {
   readonly shards: number;
   /** Tested on what was read. */
   readonly filter: DynamoFilter | undefined;
+  /** Attributes that are sent; left out: all that there are. */
+  readonly projection?: readonly string[];
+}
+
+/** Where a field of a row comes from, where a pattern reads some of a record: an attribute, or a component of a key. */
+export interface DynamoFieldSource {
+  readonly field: string;
+  readonly type: Field;
+  readonly attribute: string;
+  /** Of a key: which of its components. */
+  readonly component?: { readonly at: number; readonly direction: KeyDirection };
 }
 
 export interface DynamoFilter {
@@ -221,7 +244,7 @@ export interface DynamoFilter {
   readonly range: { readonly field: string; readonly unit: BucketUnit | undefined } | undefined;
 }
 
-interface DynamoPatternFacts {
+interface DynamoPatternFacts extends Pick<PlannedPattern, "select"> {
   readonly pattern: string;
   readonly entity: string;
   readonly consistency: Consistency;
@@ -245,8 +268,22 @@ export interface DynamoListPlan extends DynamoPatternFacts {
   readonly kind: "list";
   readonly request: DynamoQuery;
   readonly next: DynamoQuery;
+  /** Where the place is cut by time: its buckets, in the list's order. */
+  readonly walk?: DynamoWalk;
+  /** The fields that are read; left out: whole records. */
+  readonly fields?: readonly DynamoFieldSource[];
   /** What the cursor holds, in the pattern's order. */
   readonly position: readonly { readonly field: string; readonly type: Field; readonly direction: Direction }[];
+}
+
+/** How a list goes from bucket to bucket of a group. */
+export interface DynamoWalk {
+  readonly unit: BucketUnit;
+  readonly direction: Direction;
+  /** Where the group's buckets are listed, by name. */
+  readonly partition: AskedKey;
+  /** Parameters `from` and `to` bound the buckets; with a `unit` they are bucket names themselves. */
+  readonly range: { readonly unit: BucketUnit | undefined } | undefined;
 }
 
 /** A page of records of several entities. */

@@ -1,5 +1,6 @@
 import type { EntityData, ModelData, PatternData } from "../../model/description.js";
 import { designVersion } from "../design.js";
+import { selected } from "../select.js";
 import type { UnservedPattern } from "../types.js";
 import { unserved } from "../unserved.js";
 import { mongodbCapability } from "./capability.js";
@@ -92,6 +93,7 @@ function planPattern(
       return {
         ...getRequest(entity, pattern),
         ...facts,
+        ...selected(pattern),
         index: "_id_",
         estimate: getEstimate(model, entity, pattern.name),
       };
@@ -105,6 +107,7 @@ function planPattern(
       return {
         ...listRequest(entity, pattern, access, index?.key),
         ...facts,
+        ...selected(pattern),
         index: access.kind === "id" ? "_id_" : index?.name,
         estimate: listEstimate(model, entity, pattern, access),
       };

@@ -81,13 +81,13 @@ function renderRequest(request: MongoFind | MongoAggregate): string {
   if (request.kind === "aggregate") {
     return `db.${request.collection}.aggregate(${renderTemplate(request.pipeline)}, { hint: <hint> })`;
   }
-  const { collection, filter, sort, hint, limit } = request;
+  const { collection, filter, projection, sort, hint, limit } = request;
   const calls = [
     ...(sort === undefined ? [] : [`.sort(${renderTemplate(sort)})`]),
     ...(hint === undefined ? [] : [`.hint(${renderTemplate(hint)})`]),
     `.limit(${renderTemplate(limit)})`,
   ];
-  return `db.${collection}.find(${renderTemplate(filter)})${calls.join("")}`;
+  return `db.${collection}.find(${renderTemplate(filter)}${projection === undefined ? "" : `, ${renderTemplate(projection)}`})${calls.join("")}`;
 }
 
 function renderHint({ hint }: MongoAggregate): string {

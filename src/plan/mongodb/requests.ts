@@ -1,5 +1,6 @@
 import type { By, Condition, EntityData, GetPattern, ListPattern, Range, TopPattern } from "../../model/description.js";
 import type { Field } from "../../model/field.js";
+import { fieldsRead } from "../select.js";
 import type { RequestValue, Slot, Template, TemplateObject, ValueSource } from "../template.js";
 import { pathOf, typeOf } from "./collections.js";
 import { keyObject } from "./indexes.js";
@@ -93,7 +94,7 @@ export function ended(path: string): TemplateObject {
 }
 
 /** The parts of a plan that say what is sent. */
-type Sent<P> = Pick<P, Extract<keyof P, "kind" | "request" | "next" | "values" | "position" | "row">>;
+type Sent<P> = Pick<P, Extract<keyof P, "kind" | "request" | "next" | "values" | "position" | "row" | "reads">>;
 
 export function getRequest(entity: EntityData, pattern: GetPattern): Sent<MongoGetPlan> {
   const values = new Values();
@@ -129,6 +130,8 @@ export function listRequest(
   index: MongoIndexKey | undefined,
 ): Sent<MongoListPlan> {
   const values = new Values();
+  const reads = fieldsRead(entity, pattern);
+  const projection = reads && Object.fromEntries(reads.map((field) => [pathOf(entity, field), 1 as const]));
   const find = (continued: boolean): MongoFind => {
     const filter = new Filter();
     if (access.kind === "id") idFilter(entity, pattern, access.direction, continued, filter, values);
@@ -139,6 +142,7 @@ export function listRequest(
       kind: "find",
       collection: entity.storedAs,
       filter: filter.template(),
+      ...(projection === undefined ? {} : { projection }),
       sort:
         access.kind === "id"
           ? { _id: access.direction }
@@ -154,6 +158,7 @@ export function listRequest(
   return {
     kind: "list",
     request,
+    ...(reads === undefined ? {} : { reads }),
     next,
     position: pattern.order.map((term) => ({
       field: term.field,

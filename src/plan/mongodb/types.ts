@@ -1,7 +1,7 @@
 import type { Consistency } from "../../model/consistency.js";
 import type { Field } from "../../model/field.js";
 import type { RequestValue, Slot, TemplateObject } from "../template.js";
-import type { PlanFacts, UnservedPattern } from "../types.js";
+import type { PlanFacts, PlannedPattern, UnservedPattern } from "../types.js";
 
 /** The physical design of a model on MongoDB. */
 export interface MongoPlan extends PlanFacts {
@@ -102,7 +102,7 @@ export interface MongoPatternEstimate {
   readonly sortsInMemory: boolean;
 }
 
-interface MongoPatternFacts {
+interface MongoPatternFacts extends Pick<PlannedPattern, "select"> {
   readonly pattern: string;
   readonly entity: string;
   readonly collection: string;
@@ -127,6 +127,8 @@ export interface MongoListPlan extends MongoPatternFacts {
   readonly kind: "list";
   /** The first page. */
   readonly request: MongoFind;
+  /** Fields of the record that are read; left out: all. */
+  readonly reads?: readonly string[];
   /** Any further page: with values from the cursor. */
   readonly next: MongoFind;
   /** What the cursor holds, in the pattern's order: one value for each `after` source. */
@@ -150,6 +152,8 @@ export interface MongoFind {
   readonly kind: "find";
   readonly collection: string;
   readonly filter: TemplateObject;
+  /** Paths that are sent; left out: whole documents. */
+  readonly projection?: { readonly [path: string]: 1 };
   /** Absent where the order does not matter (one document). */
   readonly sort: MongoIndexKey | undefined;
   /** The index's key pattern: a missing index is an error, not a collection scan. */

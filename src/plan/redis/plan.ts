@@ -1,5 +1,6 @@
 import type { EntityData, ListPattern, ModelData, PatternData, TopPattern } from "../../model/description.js";
 import { designVersion } from "../design.js";
+import { selected } from "../select.js";
 import type { UnservedPattern } from "../types.js";
 import { unserved } from "../unserved.js";
 import { redisCapability } from "./capability.js";
@@ -110,6 +111,7 @@ function planPattern(model: ModelData, pattern: PatternData, stored: RedisEntity
       return {
         ...getRequest(entity, pattern, stored),
         ...facts,
+        ...selected(pattern),
         index: undefined,
         estimate: getEstimate(model, entity, pattern.name),
       };
@@ -119,6 +121,7 @@ function planPattern(model: ModelData, pattern: PatternData, stored: RedisEntity
       return {
         ...listRequest(entity, pattern, access, stored),
         ...facts,
+        ...selected(pattern),
         index: access.index.name,
         estimate: listEstimate(model, entity, pattern, access),
       };

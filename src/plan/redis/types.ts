@@ -3,7 +3,7 @@ import type { Consistency } from "../../model/consistency.js";
 import type { Operator } from "../../model/description.js";
 import type { Field } from "../../model/field.js";
 import type { RequestValue, Slot } from "../template.js";
-import type { PlanFacts, UnservedPattern } from "../types.js";
+import type { PlanFacts, PlannedPattern, UnservedPattern } from "../types.js";
 import type { Level } from "./buckets.js";
 import type { Form } from "./encoding.js";
 
@@ -154,7 +154,7 @@ export interface RedisCommand {
   readonly filter?: readonly RedisFilter[];
 }
 
-interface RedisPatternFacts {
+interface RedisPatternFacts extends Pick<PlannedPattern, "select"> {
   readonly pattern: string;
   readonly entity: string;
   readonly consistency: Consistency;

@@ -1,8 +1,15 @@
-import type { BucketUnit } from "../../model/bucket.js";
-import type { By, EntityData, ModelData } from "../../model/description.js";
-import { formatBytes, formatNumber } from "../format.js";
-import { groupShare } from "../workload.js";
-import type { EngineLimits } from "./limits.js";
+import type { BucketUnit } from "../model/bucket.js";
+import type { By, EntityData, ModelData } from "../model/description.js";
+import { formatBytes, formatNumber } from "./format.js";
+import { groupShare } from "./workload.js";
+
+/** What a partition of an engine may hold. */
+export interface PartitionLimits {
+  readonly partitionBytes: number;
+  readonly partitionRows: number;
+  /** Where the limits come from, in words. */
+  readonly sources: string;
+}
 
 /** How a group is cut into partitions that stay within the engine's limits, and how that was found. */
 export interface Cut {
@@ -24,6 +31,7 @@ export const mostShards = 64;
  *
  * @param by what the question gives: fields, or a bucket
  * @param date the field whose time may cut the group: the first of the order, when it is a date
+ * @param spread shards that the group has in any case, for the rate of its writes
  */
 export function cutOf(
   model: ModelData,
@@ -31,7 +39,8 @@ export function cutOf(
   by: readonly By[],
   date: string | undefined,
   rowBytes: number,
-  limits: EngineLimits,
+  limits: PartitionLimits,
+  spread = 1,
 ): Cut {
   const workload = model.workload.entities[entity.name];
   const fields = by.flatMap((part) => (part.kind === "field" ? [part.field] : []));
@@ -42,7 +51,7 @@ export function cutOf(
   if (share === undefined || records === undefined) {
     return {
       unit: undefined,
-      shards: 1,
+      shards: spread,
       rows: undefined,
       arithmetic: `the workload does not say how many records ${fields.length === 0 ? "there are" : `share one ${fields.join(", ")}`}`,
     };
@@ -63,17 +72,21 @@ export function cutOf(
 
   const first = asked === undefined ? group : (inTime(asked.unit) ?? group);
   const how = asked === undefined ? whole : timed(asked.unit);
-  if (first <= bound) return { unit: undefined, shards: 1, rows: Math.ceil(first), arithmetic: said(first, how) };
+  const divided = (count: number): string => (count > 1 ? ` ÷ ${count} shards` : "");
+  if (first / spread <= bound) {
+    const rows = first / spread;
+    return { unit: undefined, shards: spread, rows: Math.ceil(rows), arithmetic: said(rows, how + divided(spread)) };
+  }
   if (asked === undefined && date !== undefined && rate !== undefined) {
     for (const unit of ["month", "day", "hour"] as const) {
       const rows = inTime(unit) ?? group;
-      if (rows > bound && unit !== "hour") continue;
-      const shards = Math.min(mostShards, Math.ceil(rows / bound));
-      const cut = `${said(first, how)}: cut by ${unit}: ${said(rows / shards, `${timed(unit)}${shards > 1 ? ` ÷ ${shards} shards` : ""}`)}`;
+      if (rows / spread > bound && unit !== "hour") continue;
+      const shards = Math.min(mostShards, Math.max(spread, Math.ceil(rows / bound)));
+      const cut = `${said(first, how)}: cut by ${unit}: ${said(rows / shards, timed(unit) + divided(shards))}`;
       return { unit, shards, rows: Math.ceil(rows / shards), arithmetic: cut };
     }
   }
-  const shards = Math.min(mostShards, Math.ceil(first / bound));
+  const shards = Math.min(mostShards, Math.max(spread, Math.ceil(first / bound)));
   return {
     unit: undefined,
     shards,
