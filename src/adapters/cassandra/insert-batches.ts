@@ -6,6 +6,7 @@ import { STATEMENT_BYTES } from "./beside.js";
 import type { BatchQuery } from "./driver.js";
 import { isBatchTooLarge } from "./errors.js";
 import { homeRow, insertPlain } from "./insert-plain.js";
+import { keyName } from "./keys.js";
 import { readHome, type StoredEntity, sizeOf, ttlOf } from "./write.js";
 
 /**
@@ -15,7 +16,7 @@ import { readHome, type StoredEntity, sizeOf, ttlOf } from "./write.js";
 const BATCH_BYTES = 4.5 * 1024;
 
 /** A record of the call, and its place there. */
-interface Placed {
+export interface Placed {
   readonly record: RecordData;
   readonly at: number;
 }
@@ -25,28 +26,13 @@ export function isBatched({ codec }: StoredEntity): boolean {
   return codec.entity.writes === "plain" && codec.beside.length === 0 && codec.home.plan.clustering.length > 0;
 }
 
-/**
- * Records in groups of one partition that go in one batch, each key once in all of them. The others of a key that comes
- * again: they are written when these are.
- */
-export function groupByPartition(
-  placed: readonly Placed[],
-  { codec }: StoredEntity,
-): { readonly groups: readonly (readonly Placed[])[]; readonly again: readonly Placed[] } {
+/** Records in groups of one partition that go in one batch; no key may come twice in all of them. */
+export function groupByPartition(placed: readonly Placed[], { codec }: StoredEntity): readonly (readonly Placed[])[] {
   const open = new Map<string, { placed: Placed[]; bytes: number }>();
   const groups: (readonly Placed[])[] = [];
-  const again: Placed[] = [];
-  const seen = new Set<string>();
   const { partition } = codec.home.plan;
   for (const one of placed) {
-    const identity = codec.identity(one.record);
-    if (seen.has(identity)) {
-      again.push(one);
-      continue;
-    }
-    seen.add(identity);
-    const key = codec.home.key(one.record, identity).slice(0, partition.length);
-    const name = key.map((value) => (value instanceof Date ? value.getTime() : String(value))).join("\0");
+    const name = keyName(codec.home.key(one.record, codec.identity(one.record)).slice(0, partition.length));
     const bytes = STATEMENT_BYTES + sizeOf(Object.values(one.record));
     let group = open.get(name);
     if (group === undefined || group.bytes + bytes > BATCH_BYTES) {
@@ -57,7 +43,7 @@ export function groupByPartition(
     group.placed.push(one);
     group.bytes += bytes;
   }
-  return { groups, again };
+  return groups;
 }
 
 /**

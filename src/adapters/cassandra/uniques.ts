@@ -71,6 +71,11 @@ function valuesOf(record: RecordData | undefined, entity: StoredEntity): readonl
   });
 }
 
+/** Names of a record's unique values: equal for equal ones. */
+export function uniqueNames(record: RecordData, entity: StoredEntity): readonly string[] {
+  return valuesOf(record, entity).map(nameOf);
+}
+
 function nameOf({ table, key }: Value): string {
   return `${table.plan.name}\0${JSON.stringify(key, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value))}`;
 }

@@ -1,3 +1,5 @@
+import { keyName } from "./keys.js";
+
 /** Buckets whose rows this process has written: the same row need not be written with each record. */
 export class KnownBuckets {
   readonly #most: number;
@@ -23,5 +25,5 @@ export class KnownBuckets {
 }
 
 function nameOf(table: string, key: readonly unknown[]): string {
-  return `${table}\0${key.map((value) => (value instanceof Date ? value.getTime() : String(value))).join("\0")}`;
+  return `${table}\0${keyName(key)}`;
 }
