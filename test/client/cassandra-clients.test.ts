@@ -2,12 +2,15 @@
 
 import { type Client, type ClientOptions, ExecutionProfile, policies } from "cassandra-driver";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
 import { cassandra, open, scylladb } from "../../src/adapters/cassandra/index.js";
-import { connect } from "../../src/client/connect.js";
+import { connect, defineModel, describe as describeModel, entity, list } from "../../src/index.js";
 import { startEngines, type TestEngines } from "../../src/testing/index.js";
 import { contacts } from "../cassandra/clients.js";
 import { withKeyspace } from "./cassandra.js";
 import { codeOf, described, freshName, makeAccount, makeLine, model } from "./shop.js";
+
+const event = entity("event", { schema: z.object({ id: z.int(), of: z.string() }), key: ["id"], appendOnly: true });
 
 interface Sent {
   readonly query: string;
@@ -196,6 +199,48 @@ test("speculative executions are made of what can be repeated, and of no lightwe
   // What else updates the row (that its copies are written) may be repeated.
   expect(hits).toBeGreaterThan(0);
   await shop.$close();
+}, 60_000);
+
+test("where the log of batches does not answer, a record that is written conditionally needs none; a plain one waits", async () => {
+  let batches = 0;
+  let broken = true;
+  class NoBatchlog extends Watched {
+    override batch(queries: { query: string; params: unknown[] }[], options: Record<string, unknown>) {
+      batches++;
+      if (!broken) return super.batch(queries, options);
+      const timeout = { code: 0x1100, writeType: "BATCH_LOG", received: 1, blockFor: 2 };
+      return Promise.reject(Object.assign(new Error("Server timeout during batchlog write"), timeout));
+    }
+  }
+  const shop = connect(model, cassandra(new NoBatchlog(ask()) as never, { keyspace }), { deadlineMs: 20_000 });
+  const lines = Array.from({ length: 6 }, (_, at) => makeLine(400 + at, { customerId: "B" }));
+  for (const line of lines) expect((await shop.line.insert(line)).applied).toBe(true);
+  expect((await shop.line.delete({ seq: 400 })).applied).toBe(true);
+  expect((await shop.line.update({ seq: 401 }, { customerId: "B2" })).applied).toBe(true);
+  // Each record for itself would have waited for the log.
+  expect(batches).toBe(1);
+  const seqs = async (customerId: string) =>
+    (await shop.linesByCustomer({ customerId }, { limit: 50 })).items.map(({ seq }) => seq).sort();
+  expect(await seqs("B")).toEqual([402, 403, 404, 405]);
+  expect(await seqs("B2")).toEqual([401]);
+  await shop.$close();
+
+  // What is only inserted has no mark of what is missing: it is all or nothing, and is tried until the log answers.
+  const plain = defineModel({
+    entities: { event },
+    patterns: { eventsOf: list(event, { by: ["of"], order: { id: "asc" } }) },
+  });
+  const adapter = cassandra(new NoBatchlog(ask()) as never, { keyspace });
+  await adapter.bind(describeModel(plain)).apply({});
+  const log = connect(plain, adapter, { deadlineMs: 20_000 });
+  batches = 0;
+  const inserted = log.event.insert({ id: 1, of: "a" });
+  setTimeout(() => {
+    broken = false;
+  }, 300);
+  expect((await inserted).applied).toBe(true);
+  expect(batches).toBeGreaterThan(1);
+  await log.$close();
 }, 60_000);
 
 test("what ScyllaDB's driver says in words is understood: which replicas are missing", async () => {

@@ -3,7 +3,7 @@ import type { KeyfoldError } from "../../internal/errors.js";
 import { limitsOf } from "../../plan/cassandra/limits.js";
 import type { PlacedBucket } from "../port/bucket-leases.js";
 import type { BatchQuery } from "./driver.js";
-import { isBatchTooLarge } from "./errors.js";
+import { isBatchlogLost, isBatchTooLarge } from "./errors.js";
 import type { Statement } from "./requests.js";
 import type { DerivedRow } from "./tables.js";
 import { type StoredEntity, sizeOf } from "./write.js";
@@ -59,7 +59,8 @@ export type GroupReply =
 
 /**
  * Writes statements with one timestamp: one alone, several in a logged batch; what no batch holds one by one, `last`
- * behind all others.
+ * behind all others. So also where the log of batches does not answer and a half is no harm: a record that is written
+ * conditionally says itself what of it is not written yet, and a fill goes over it again.
  */
 export async function writeTogether(
   statements: readonly Bound[],
@@ -79,14 +80,15 @@ export async function writeTogether(
   if (only === undefined) return { kind: "reply" };
   if (all.length === 1) return requests.write(only.statement, only.params, timestamp, deadline);
   const bytes = all.reduce((sum, { params }) => sum + STATEMENT_BYTES + sizeOf(params), 0);
-  if (bytes <= BATCH_SHARE * limitsOf(requests.engine).batchBytes) {
+  const otherwise = last === undefined || entity.codec.entity.writes === "conditional";
+  if (bytes <= BATCH_SHARE * limitsOf(requests.engine).batchBytes && !(otherwise && !requests.hasBatchlog)) {
     const queries = all.map(({ statement, params }): BatchQuery => ({ query: statement.query, params }));
-    const reply = await requests.batch(queries, timestamp, deadline);
+    const reply = await requests.batch(queries, timestamp, deadline, { otherwise });
     if (reply.kind === "reply") {
       tell();
       return reply;
     }
-    if (!isBatchTooLarge(reply.error)) return reply;
+    if (!isBatchTooLarge(reply.error) && !(otherwise && isBatchlogLost(reply.error))) return reply;
   }
   const first = await Promise.all(
     [...buckets, ...statements].map(({ statement, params }) => requests.write(statement, params, timestamp, deadline)),

@@ -185,3 +185,8 @@ function invalid(message: string, fail: Fail): Failure {
 export function isBatchTooLarge(error: KeyfoldError): boolean {
   return error.code === "TOO_LARGE" && /batch/i.test(error.message);
 }
+
+/** Whether a logged batch was not written to the logs of other nodes in time: nothing else of it was done then. */
+export function isBatchlogLost(error: KeyfoldError): boolean {
+  return error.data["code"] === codes.writeTimeout && error.data["writeType"] === "BATCH_LOG";
+}

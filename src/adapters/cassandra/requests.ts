@@ -15,7 +15,7 @@ import {
   sendBatch,
   sendStatement,
 } from "./driver.js";
-import { type Failure, failureOf } from "./errors.js";
+import { type Failure, failureOf, isBatchlogLost } from "./errors.js";
 import { type Levels, levelCodes } from "./levels.js";
 
 /** One prepared statement and what events say of it. */
@@ -49,6 +49,13 @@ const LONGEST_ATTEMPT_MS = 10_000;
 /** The same for a definition, which all nodes take part in. */
 const DEFINITION_MS = 30_000;
 
+/**
+ * How long logged batches are left alone where there is another way: a coordinator writes each to the logs of two other
+ * nodes first, and takes up to twenty seconds to notice that one of them is gone. Every batch until then waits for 2 s,
+ * and is refused.
+ */
+const BATCHLOG_DOUBT_MS = 5_000;
+
 /** Sends statements to one keyspace: deadlines, the one retry layer, events. */
 export class Requests {
   readonly engine: RequestSettings["engine"];
@@ -64,6 +71,7 @@ export class Requests {
   /** Of every request to a table. */
   readonly #always: { readonly prepare: true; readonly executionProfile?: string };
   #lastVersion = 0;
+  #batchlogFrom = 0;
 
   constructor(client: CassandraClient, settings: RequestSettings) {
     this.client = client;
@@ -147,12 +155,14 @@ export class Requests {
   /**
    * A batch with one timestamp. Logged, all of it is done, now or when a node comes back, or none; unlogged, it is for
    * rows of one partition, which are one mutation anyway.
+   *
+   * @param otherwise the caller has another way: where the log of batches does not answer, the batch is not sent again.
    */
-  batch(
+  async batch(
     queries: readonly BatchQuery[],
     timestamp: number,
     deadline: Deadline,
-    { logged = true }: { readonly logged?: boolean } = {},
+    { logged = true, otherwise = false }: { readonly logged?: boolean; readonly otherwise?: boolean } = {},
   ): Promise<WriteReply> {
     const options = {
       ...this.#always,
@@ -162,11 +172,23 @@ export class Requests {
       timestamp,
     };
     const event = { query: "", operation: "BATCH", table: "" };
-    return this.#written(deadline, (attempt, part) =>
-      this.#send(event, attempt, part, queries.length, (readTimeout) =>
-        sendBatch(this.client, queries, { ...options, readTimeout }),
-      ),
+    const reply = await this.#written(
+      deadline,
+      (attempt, part) =>
+        this.#send(event, attempt, part, queries.length, (readTimeout) =>
+          sendBatch(this.client, queries, { ...options, readTimeout }),
+        ),
+      otherwise ? unlessBatchlog : verdictOfPart,
     );
+    if (reply.kind === "failed" && isBatchlogLost(reply.error)) {
+      this.#batchlogFrom = this.clock.monotonic() + BATCHLOG_DOUBT_MS;
+    }
+    return reply;
+  }
+
+  /** Whether the log of batches has answered of late: it wants two nodes, and may ask one that is gone. */
+  get hasBatchlog(): boolean {
+    return this.clock.monotonic() >= this.#batchlogFrom;
   }
 
   /** A lightweight transaction, sent once: who sends it again knows how to tell what became of the first. */
@@ -199,7 +221,11 @@ export class Requests {
     return !deadline.over;
   }
 
-  async #written(deadline: Deadline, send: (attempt: number, part: Deadline) => Promise<Result>): Promise<WriteReply> {
+  async #written(
+    deadline: Deadline,
+    send: (attempt: number, part: Deadline) => Promise<Result>,
+    judge = verdictOfPart,
+  ): Promise<WriteReply> {
     let mayHaveRun = false;
     try {
       const result = await retry(
@@ -214,7 +240,7 @@ export class Requests {
             throw thrown;
           }
         },
-        verdictOfPart,
+        judge,
         deadline,
         { budget: this.budget, clock: this.clock },
       );
@@ -279,10 +305,16 @@ function verdictOfPart(thrown: unknown, attempt: number): RetryVerdict {
   return failure.error.code === "DEADLINE_EXCEEDED" ? { retry: true } : verdictOf(failure, attempt);
 }
 
+function unlessBatchlog(thrown: unknown, attempt: number): RetryVerdict {
+  return isBatchlogLost(failureOf(thrown).error) ? { retry: false } : verdictOfPart(thrown, attempt);
+}
+
 /** What was never sent cost the server nothing; what it refused for load must not come back in numbers. */
 function verdictOf(failure: Failure, attempt: number): RetryVerdict {
   if (!failure.retry) return { retry: false };
   if (failure.code === 0x1000 && attempt >= UNAVAILABLE_ATTEMPTS) return { retry: false };
   if (failure.overloaded) return { retry: true, cost: 10, baseMs: 50 };
+  // Nothing of the batch was done but to log it: a node is gone, and that is no load.
+  if (isBatchlogLost(failure.error)) return { retry: true, cost: 1, baseMs: 100 };
   return failure.mayHaveRun ? { retry: true, cost: 5 } : { retry: true, cost: 1, baseMs: 50 };
 }
