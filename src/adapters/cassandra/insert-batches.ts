@@ -1,12 +1,12 @@
 import type { Deadline } from "../../internal/deadline.js";
 import type { Call, RecordData } from "../port/adapter.js";
+import { keyName } from "../port/key-name.js";
 import { failed, unknown, type WriteOutcome } from "../port/outcome.js";
 import { runWrite, type Write } from "../port/write.js";
 import { STATEMENT_BYTES } from "./beside.js";
 import type { BatchQuery } from "./driver.js";
 import { isBatchTooLarge } from "./errors.js";
 import { homeRow, insertPlain } from "./insert-plain.js";
-import { keyName } from "./keys.js";
 import { readHome, type StoredEntity, sizeOf, ttlOf } from "./write.js";
 
 /**

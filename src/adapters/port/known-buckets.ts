@@ -1,4 +1,4 @@
-import { keyName } from "./keys.js";
+import { keyName } from "./key-name.js";
 
 /** Buckets whose rows this process has written: the same row need not be written with each record. */
 export class KnownBuckets {

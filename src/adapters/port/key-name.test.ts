@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { keyName } from "./keys.js";
+import { keyName } from "./key-name.js";
 
 test("two keys have one name only where they are equal", () => {
   const keys = [
