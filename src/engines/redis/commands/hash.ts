@@ -106,18 +106,20 @@ export function hstrlen(c: Client, a: string[]): Reply {
 }
 
 export function hkeys(c: Client, a: string[]): Reply {
-  return hashAt(c.db.read(a[1]!))?.fields.slice() ?? EMPTY_ARRAY;
+  const hash = hashAt(c.db.read(a[1]!));
+  return hash === undefined ? EMPTY_ARRAY : Array.from({ length: hash.size }, (_, i) => hash.fieldAt(i));
 }
 
 export function hvals(c: Client, a: string[]): Reply {
-  return hashAt(c.db.read(a[1]!))?.values.slice() ?? EMPTY_ARRAY;
+  const hash = hashAt(c.db.read(a[1]!));
+  return hash === undefined ? EMPTY_ARRAY : Array.from({ length: hash.size }, (_, i) => hash.valueAt(i));
 }
 
 export function hgetall(c: Client, a: string[]): Reply {
   const hash = hashAt(c.db.read(a[1]!));
   if (hash === undefined) return new ReplyMap(EMPTY_ARRAY);
   const out: string[] = [];
-  for (let i = 0; i < hash.size; i++) out.push(hash.fields[i]!, hash.values[i]!);
+  for (let i = 0; i < hash.size; i++) out.push(hash.fieldAt(i), hash.valueAt(i));
   return new ReplyMap(out);
 }
 
@@ -160,8 +162,8 @@ export function hscan(c: Client, a: string[]): Reply {
   const out: string[] = [];
   for (let n = 0; n < step.to - step.from; n++) {
     const i = hash.compact ? n : step.to - 1 - n;
-    const field = hash.fields[i]!;
-    if (pattern === undefined || globMatch(pattern, field)) out.push(field, hash.values[i]!);
+    const field = hash.fieldAt(i);
+    if (pattern === undefined || globMatch(pattern, field)) out.push(field, hash.valueAt(i));
   }
   return [String(step.next), out];
 }
@@ -193,7 +195,7 @@ export const maxRandomCount = 2 ** 62;
 export function hrandfield(c: Client, a: string[]): Reply {
   if (a.length === 2) {
     const hash = hashAt(c.db.read(a[1]!));
-    return hash === undefined ? null : hash.fields[Math.floor(c.server.random() * hash.size)]!;
+    return hash === undefined ? null : hash.fieldAt(Math.floor(c.server.random() * hash.size));
   }
   const count = long(a[2]!);
   const withValues = a.length >= 4;
@@ -202,7 +204,7 @@ export function hrandfield(c: Client, a: string[]): Reply {
   const hash = hashAt(c.db.read(a[1]!));
   if (hash === undefined || count === 0) return EMPTY_ARRAY;
   const places = pickPlaces(hash.size, count, c.server.random);
-  if (!withValues) return places.map((at) => hash.fields[at]!);
-  if (c.resp === 3) return places.map((at) => [hash.fields[at]!, hash.values[at]!]);
-  return places.flatMap((at) => [hash.fields[at]!, hash.values[at]!]);
+  if (!withValues) return places.map((at) => hash.fieldAt(at));
+  if (c.resp === 3) return places.map((at) => [hash.fieldAt(at), hash.valueAt(at)]);
+  return places.flatMap((at) => [hash.fieldAt(at), hash.valueAt(at)]);
 }

@@ -37,8 +37,8 @@ export function copyValue(entry: Entry): Value {
     case TYPE_HASH: {
       const copy = new HashData();
       const hash = value as HashData;
-      for (let i = 0; i < hash.size; i++) copy.set(hash.fields[i]!, hash.values[i]!);
       copy.compact = hash.compact;
+      for (let i = 0; i < hash.size; i++) copy.set(hash.fieldAt(i), hash.valueAt(i));
       return copy;
     }
     default:

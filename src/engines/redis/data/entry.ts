@@ -78,10 +78,8 @@ export function sizeOfEntry(entry: Entry): number {
       const zset = value as SortedSetData;
       return base + 128 + zset.bytes + zset.size * (memberBytes + 40);
     }
-    case TYPE_HASH: {
-      const hash = value as HashData;
-      return base + 64 + hash.bytes + hash.size * (memberBytes + 24);
-    }
+    case TYPE_HASH:
+      return base + 64 + (value as HashData).heldBytes;
     default: {
       const stream = value as StreamData;
       return base + 256 + stream.bytes + stream.length * 48;

@@ -261,8 +261,8 @@ function writeValue(out: RdbWriter, entry: Entry): void {
       const hash = value as HashData;
       out.length(hash.size);
       for (let i = 0; i < hash.size; i++) {
-        out.text(hash.fields[i]!);
-        out.text(hash.values[i]!);
+        out.text(hash.fieldAt(i));
+        out.text(hash.valueAt(i));
       }
       return;
     }

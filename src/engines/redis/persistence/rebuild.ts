@@ -53,7 +53,7 @@ export function* rebuild(entry: Entry): Generator<string[]> {
       const hash = value as HashData;
       for (let at = 0; at < hash.size; at += perCommand) {
         const args = ["HMSET", key];
-        for (let i = at; i < at + perCommand && i < hash.size; i++) args.push(hash.fields[i]!, hash.values[i]!);
+        for (let i = at; i < at + perCommand && i < hash.size; i++) args.push(hash.fieldAt(i), hash.valueAt(i));
         yield args;
       }
       break;
