@@ -10,7 +10,8 @@ export interface OpenedTable {
 /**
  * A client of the AWS SDK, set up as keyfold wants it: one attempt for each request, since keyfold sends requests again
  * itself, within the call's deadline and a budget. Credentials come from the URL where it has them, else from the SDK's
- * own chain (environment, profile, role). Destroy it yourself.
+ * own chain (environment, profile, role); an engine on this machine takes any, so there the chain need not have some.
+ * Destroy it yourself.
  *
  * @param url `dynamodb://host:port/Table?region=eu-west-1`; without a host (`dynamodb:///Table?region=eu-west-1`) the
  * AWS endpoint of the region. `tls=true` for https to a host. Credentials as user and password.
@@ -38,17 +39,24 @@ export function open(url: string, options: DynamoDBClientConfig = {}): OpenedTab
     maxAttempts: 1,
     ...(region === undefined ? (local ? { region: "us-east-1" } : {}) : { region }),
     ...(local ? { endpoint: `${parsed.searchParams.get("tls") === "true" ? "https" : "http"}://${parsed.host}` } : {}),
-    ...(parsed.username === ""
-      ? {}
-      : {
-          credentials: {
-            accessKeyId: decodeURIComponent(parsed.username),
-            secretAccessKey: decodeURIComponent(parsed.password),
-          },
-        }),
+    ...credentialsOf(parsed),
     ...options,
   };
   return { client: new DynamoDBClient(config), table };
+}
+
+/** What a person on a laptop has not set up, an engine there does not ask for. */
+const anyone = { accessKeyId: "local", secretAccessKey: "local" };
+const loopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+
+function credentialsOf({ username, password, hostname }: URL): Pick<DynamoDBClientConfig, "credentials"> {
+  if (username !== "") {
+    const [accessKeyId, secretAccessKey] = [decodeURIComponent(username), decodeURIComponent(password)];
+    return { credentials: { accessKeyId, secretAccessKey } };
+  }
+  const { AWS_ACCESS_KEY_ID, AWS_PROFILE } = process.env;
+  const own = AWS_ACCESS_KEY_ID !== undefined || AWS_PROFILE !== undefined;
+  return loopback.test(hostname) && !own ? { credentials: anyone } : {};
 }
 
 function unusable(why: string): KeyfoldError {
