@@ -6,7 +6,7 @@ import type { BatchQuery } from "./driver.js";
 import { isBatchlogLost, isBatchTooLarge } from "./errors.js";
 import type { Statement } from "./requests.js";
 import type { DerivedRow } from "./tables.js";
-import { type StoredEntity, sizeOf } from "./write.js";
+import { type StoredEntity, sizeOf, ttlUntil } from "./write.js";
 
 /** Of the bytes at which the server refuses a batch: above that statements go one by one. */
 const BATCH_SHARE = 0.8;
@@ -43,13 +43,28 @@ export function removeRows(rows: readonly DerivedRow[]): readonly Bound[] {
   return rows.map(({ table, key }) => ({ statement: table.remove, params: key }));
 }
 
-/** Rows of which groups have which buckets, as far as this process has not told of them. */
-function newBuckets(rows: readonly DerivedRow[], { known }: StoredEntity): readonly Bound[] {
-  return rows.flatMap(({ table, listed }) =>
-    listed === undefined || table.list === undefined || known.has(table.list.table, listed)
-      ? []
-      : [{ statement: table.list, params: listed }],
-  );
+/** The row that says that a group has a bucket. */
+interface BucketRow extends Bound {
+  readonly key: readonly unknown[];
+  readonly until: number;
+}
+
+/** The timestamp of what never ends: above that of any end. */
+const FOREVER = 9_000_000_000_000_000;
+
+/**
+ * Rows of which groups have which buckets, as far as this process has not told of them. Where records end, so does the row
+ * of their bucket, with the last of them: the later end has the greater timestamp, whichever is written first.
+ */
+function newBuckets(rows: readonly DerivedRow[], { known, codec, requests }: StoredEntity): readonly BucketRow[] {
+  return rows.flatMap(({ table: { list }, listed: key, until: end }) => {
+    if (key === undefined || list === undefined) return [];
+    const ttl = ttlUntil(end, requests.clock.now());
+    const until = end === undefined || ttl === 0 ? FOREVER : end.getTime() * 1_000;
+    if (known.has(list.table, key, until)) return [];
+    const using = codec.expires === undefined ? [] : [requests.bigints ? BigInt(until) : until, ttl];
+    return [{ statement: list, params: [...key, ...using], key, until }];
+  });
 }
 
 /** What became of a group of statements. */
@@ -74,7 +89,7 @@ export async function writeTogether(
   const buckets = newBuckets(rows, entity);
   const all = [...buckets, ...statements, ...(last === undefined ? [] : [last])];
   const tell = (): void => {
-    for (const { statement, params } of buckets) known.add(statement.table, params);
+    for (const { statement, key, until } of buckets) known.add(statement.table, key, until);
   };
   const [only] = all;
   if (only === undefined) return { kind: "reply" };

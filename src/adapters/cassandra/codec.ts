@@ -7,7 +7,7 @@ import type { RecordData } from "../port/adapter.js";
 import { compileJsonDecoder, compileJsonEncoder } from "../port/json-values.js";
 import { Misfit, mismatch } from "../port/misfit.js";
 import type { Row } from "./driver.js";
-import { type CompiledTable, compileTable, type DerivedRow, storedEncoder } from "./tables.js";
+import { type CompiledTable, compileTable, type DerivedRow, endOf, storedEncoder } from "./tables.js";
 import { compileDecoder, type Encode, jsonText, put, wholeNumber } from "./values.js";
 
 /** A stored home row, read. */
@@ -69,6 +69,7 @@ export function compileCodec(
       entity.entity,
       entity.columns,
       entity.contributions.find((one) => one.table === table.name),
+      expires,
       qualify,
       bigints,
     );
@@ -184,8 +185,8 @@ export function compileCodec(
 
 /** Whether a record's own date says that it is not there any more. */
 export function isOver(record: RecordData, expires: string | undefined, now: number): boolean {
-  const until = expires === undefined ? undefined : record[expires];
-  return until instanceof Date && until.getTime() <= now;
+  const until = endOf(record, expires);
+  return until !== undefined && until.getTime() <= now;
 }
 
 function untraced(

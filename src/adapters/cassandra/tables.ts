@@ -22,6 +22,8 @@ export interface DerivedRow {
   readonly bucket: string | undefined;
   /** Where the table is cut by time: the group and its bucket. */
   readonly listed: readonly unknown[] | undefined;
+  /** When the record ends; undefined: never. */
+  readonly until: Date | undefined;
 }
 
 /** One table, compiled. */
@@ -40,7 +42,7 @@ export interface CompiledTable {
   /** The same with a TTL as the last value. */
   readonly insertFor: Statement;
   readonly remove: Statement;
-  /** Says that a group has a bucket. */
+  /** Says that a group has a bucket; where records end, with a timestamp and a TTL as the last values. */
   readonly list: Statement | undefined;
 }
 
@@ -50,6 +52,7 @@ export function compileTable(
   entity: string,
   stored: readonly StoredColumn[],
   contribution: CqlContribution | undefined,
+  expires: string | undefined,
   qualify: Qualify,
   bigints: boolean,
 ): CompiledTable {
@@ -92,6 +95,7 @@ export function compileTable(
             ? undefined
             : bucketOf(contribution.bucket.unit, moment(record) as Date),
         listed: plan.bucketsTable === undefined ? undefined : listedColumns.map((at) => key[at]),
+        until: endOf(record, expires),
       };
     },
     insert: statement("INSERT", insertText(plan.name, columnNames, qualify)),
@@ -105,12 +109,19 @@ export function compileTable(
               plan.bucketsTable,
               listedColumns.map((at) => keyColumns[at] as string),
               qualify,
+              expires === undefined ? "" : " USING TIMESTAMP ? AND TTL ?",
             ),
             operation: "INSERT",
             table: plan.bucketsTable,
           },
   };
   return compiled;
+}
+
+/** When a record ends; undefined: never. */
+export function endOf(record: RecordData, expires: string | undefined): Date | undefined {
+  const until = expires === undefined ? undefined : record[expires];
+  return until instanceof Date ? until : undefined;
 }
 
 type MakeValue = (record: RecordData, identity: string) => unknown;

@@ -9,8 +9,8 @@ import { isOver } from "./codec.js";
 import type { Row } from "./driver.js";
 import { levelCodes } from "./levels.js";
 import type { Statement } from "./requests.js";
-import type { CompiledTable } from "./tables.js";
-import { readHome, type StoredEntity } from "./write.js";
+import { type CompiledTable, endOf } from "./tables.js";
+import { readHome, type StoredEntity, ttlUntil } from "./write.js";
 
 /**
  * Unique values: a row for each, taken by a lightweight transaction before the record is written (a claim), and held
@@ -19,6 +19,9 @@ import { readHome, type StoredEntity } from "./write.js";
  * what no record stands for may be taken over at once, a claim after a minute; a writer that was only slow finds its
  * claim gone when it wants to hold it, and takes its record back. A claim of another record is waited for, as it may be
  * given back: values are claimed in the order of their tables, so that no two writers wait for each other.
+ *
+ * Where records end, so does the row of a value that a record claims or holds. A row that is taken over from another write
+ * of its record stays until one of them holds it: that other one may end later.
  */
 const STALE_MS = 60_000;
 /** How long a claim of another record is waited for: then its writer is taken to be dead, and the value to be its own. */
@@ -32,6 +35,8 @@ const CLOCKS_MS = 1_000;
 interface Value {
   readonly table: CompiledTable;
   readonly key: readonly unknown[];
+  /** When the record ends. */
+  readonly until: Date | undefined;
 }
 
 /** A value that an attempt claimed. */
@@ -40,7 +45,9 @@ export interface Claim {
   /** The attempt that has it. */
   readonly token: string;
   /** What the row said before, where it was the same record's. */
-  readonly previous: { readonly token: unknown; readonly held: unknown } | undefined;
+  readonly previous:
+    | { readonly owner: string; readonly token: unknown; readonly held: unknown; readonly at: unknown }
+    | undefined;
 }
 
 /** A value that a record has no more, and the claim that stood for it before the record was written. */
@@ -67,7 +74,7 @@ function valuesOf(record: RecordData | undefined, entity: StoredEntity): readonl
   const identity = entity.codec.identity(record);
   return entity.codec.uniques.flatMap((table) => {
     const row = table.row(record, identity);
-    return row === undefined ? [] : [{ table, key: row.key }];
+    return row === undefined ? [] : [{ table, key: row.key, until: row.until }];
   });
 }
 
@@ -82,8 +89,15 @@ function nameOf({ table, key }: Value): string {
 
 /** Whether a record may end while it is written: then others may take its values, and it must claim them anew. */
 function mayEnd(record: RecordData | undefined, { codec, requests }: StoredEntity, write: Write): boolean {
-  const until = codec.expires === undefined ? undefined : record?.[codec.expires];
-  return until instanceof Date && until.getTime() < requests.clock.now() + write.whole.remainingMs() + CLOCKS_MS;
+  const until = record === undefined ? undefined : endOf(record, codec.expires);
+  return until !== undefined && until.getTime() < requests.clock.now() + write.whole.remainingMs() + CLOCKS_MS;
+}
+
+/** Whether the rows of a record's values end too early for what the record becomes. */
+function endsLater(record: RecordData | undefined, stored: RecordData | undefined, { codec }: StoredEntity): boolean {
+  if (record === undefined || stored === undefined) return false;
+  const [next, last] = [endOf(record, codec.expires), endOf(stored, codec.expires)];
+  return last !== undefined && (next === undefined || next.getTime() > last.getTime());
 }
 
 /** Claims the values that a record has and the stored one had not. */
@@ -104,8 +118,11 @@ export async function claimUniques(
   const token = randomBytes(9).toString("base64url");
   const claimed: Claim[] = [];
   try {
+    const longer = endsLater(record, stored, entity);
     for (const value of next) {
-      if (had.has(nameOf(value))) continue;
+      if (had.has(nameOf(value))) {
+        if (!longer || (await extend(value, owner, token, entity, write))) continue;
+      }
       if (over) {
         if (!(await isOthers(value, owner, entity, write))) continue;
       } else {
@@ -136,23 +153,31 @@ export async function claimUniques(
   }
 }
 
-function statementsOf({ plan, keyColumns }: CompiledTable, { requests }: StoredEntity) {
+/** Columns beside a value. */
+const COLUMNS = ["kf_owner", "kf_claim", "kf_held", "kf_at"];
+
+/** Statements on a value's row; where records end with a TTL: an INSERT has it last, an UPDATE first. */
+function statementsOf({ plan, keyColumns }: CompiledTable, { requests, codec }: StoredEntity) {
   const { qualify } = requests;
+  const using = codec.expires === undefined ? "" : " USING TTL ?";
   const statement = (operation: string, query: string): Statement => ({ query, operation, table: plan.name });
   const where = keyColumns.map((column) => `${identifierList([column])} = ?`).join(" AND ");
-  const update = (columns: readonly string[], condition: string): Statement =>
-    statement("UPDATE", updateText(plan.name, columns, keyColumns, qualify, { conditions: [condition] }));
+  // All columns at once, so that they end together.
+  const update = (condition: string): Statement =>
+    statement("UPDATE", updateText(plan.name, COLUMNS, keyColumns, qualify, { using, conditions: [condition] }));
   return {
-    read: statement("SELECT", `SELECT kf_owner, kf_claim, kf_held, kf_at FROM ${qualify(plan.name)} WHERE ${where}`),
-    claim: statement(
-      "INSERT",
-      `${insertText(plan.name, [...keyColumns, "kf_owner", "kf_claim", "kf_held", "kf_at"], qualify)} IF NOT EXISTS`,
-    ),
-    take: update(["kf_owner", "kf_claim", "kf_held", "kf_at"], "kf_claim"),
-    hold: update(["kf_claim", "kf_held"], "kf_owner"),
-    restore: update(["kf_claim", "kf_held"], "kf_claim"),
+    read: statement("SELECT", `SELECT ${identifierList(COLUMNS)} FROM ${qualify(plan.name)} WHERE ${where}`),
+    claim: statement("INSERT", insertText(plan.name, [...keyColumns, ...COLUMNS], qualify, ` IF NOT EXISTS${using}`)),
+    take: update("kf_claim"),
+    hold: update("kf_owner"),
     free: statement("DELETE", deleteText(plan.name, keyColumns, qualify, ["kf_claim"])),
   };
+}
+
+/** The TTL of a row that ends with its record, as a statement's value; `stays`: it has none. */
+function ttlFor({ until }: Value, { codec, requests }: StoredEntity, stays = false): readonly number[] {
+  if (codec.expires === undefined) return [];
+  return [stays ? 0 : ttlUntil(until, requests.clock.now())];
 }
 
 /** @throws KeyfoldError where the server does not answer: then the claim may be there. */
@@ -180,7 +205,7 @@ async function claimOne(
     }
   };
   for (;;) {
-    const row = await send(statements.claim, () => [...value.key, ...mine, now()]);
+    const row = await send(statements.claim, () => [...[...value.key, ...mine, now()], ...ttlFor(value, entity)]);
     if (row["[applied]"] === true || row["kf_claim"] === token) return { value, token, previous };
     const own = row["kf_owner"] === owner;
     if (!own && !(await isStale(row, value, entity, deadline))) {
@@ -188,8 +213,11 @@ async function claimOne(
       return "unique";
     }
     // Its own row is left from a time when the record had the value, or another write of the record is under way.
-    previous = own ? { token: row["kf_claim"], held: row["kf_held"] } : undefined;
-    const taken = await send(statements.take, () => [...mine, now(), ...value.key, row["kf_claim"]]);
+    previous = own ? { owner, token: row["kf_claim"], held: row["kf_held"], at: row["kf_at"] } : undefined;
+    const taken = await send(statements.take, () => [
+      ...ttlFor(value, entity, own),
+      ...[...mine, now(), ...value.key, row["kf_claim"]],
+    ]);
     if (taken["[applied]"] === true) return { value, token, previous };
   }
 }
@@ -207,6 +235,29 @@ async function isStale(row: Row, value: Value, entity: StoredEntity, deadline: D
   return !valuesOf(stored.record, entity).some((one) => nameOf(one) === own);
 }
 
+/** Lets the row of a value that a record has end with it later; false: it is not the record's any more. */
+async function extend(
+  value: Value,
+  owner: string,
+  token: string,
+  entity: StoredEntity,
+  write: Write,
+): Promise<boolean> {
+  const { requests } = entity;
+  const { hold } = statementsOf(value.table, entity);
+  for (let attempt = 1; ; attempt++) {
+    const reply = await requests.transact(hold, heldBy(owner, token, value, entity), write.attempts);
+    if (reply.kind === "reply") return reply.result.rows?.[0]?.["[applied]"] === true;
+    if (!(await requests.pause(reply.error, attempt, write.attempts))) throw reply.error;
+  }
+}
+
+/** Values of `hold`. */
+function heldBy(owner: string, token: string, value: Value, entity: StoredEntity): readonly unknown[] {
+  const now = new Date(entity.requests.clock.now());
+  return [...ttlFor(value, entity), owner, token, true, now, ...value.key, owner];
+}
+
 /** Holds a claimed value, whichever write of its record has the claim by now. */
 async function holdOne(claim: Claim, owner: string, write: Write, entity: StoredEntity): Promise<boolean> {
   const { requests } = entity;
@@ -214,7 +265,7 @@ async function holdOne(claim: Claim, owner: string, write: Write, entity: Stored
   const { hold } = statementsOf(value.table, entity);
   let lost = 0;
   for (let attempt = 1; ; attempt++) {
-    const reply = await requests.transact(hold, [token, true, ...value.key, owner], write.whole);
+    const reply = await requests.transact(hold, heldBy(owner, token, value, entity), write.whole);
     if (reply.kind === "failed") {
       // The record is stored; what is not held yet is only taken over when its record lacks the value.
       if (!(await requests.pause(reply.error, attempt, write.whole))) return true;
@@ -277,11 +328,12 @@ async function isDecided(
 export async function releaseClaims(claims: readonly Claim[], entity: StoredEntity, write: Write): Promise<void> {
   // What is not given back is taken over when somebody wants the value: no record stands for it.
   for (const { value, token, previous } of claims) {
-    const { free, restore } = statementsOf(value.table, entity);
+    const { free, take } = statementsOf(value.table, entity);
     if (previous === undefined) await entity.requests.transact(free, [...value.key, token], write.whole);
     else {
-      const params = [previous.token, previous.held, ...value.key, token];
-      await entity.requests.transact(restore, params, write.whole);
+      const before = [previous.owner, previous.token, previous.held, previous.at];
+      const params = [...ttlFor(value, entity, true), ...before, ...value.key, token];
+      await entity.requests.transact(take, params, write.whole);
     }
   }
 }

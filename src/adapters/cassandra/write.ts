@@ -8,6 +8,7 @@ import type { HomeStatements } from "./home.js";
 import type { KeyQueue } from "./key-queue.js";
 import { levelCodes } from "./levels.js";
 import type { Requests } from "./requests.js";
+import { endOf } from "./tables.js";
 
 /** One entity's records and all that reading and writing them takes. */
 export interface StoredEntity {
@@ -91,9 +92,12 @@ const LAST_END_MS = 2_147_483_600_000;
  * tell that it is over.
  */
 export function ttlOf(record: RecordData, { expires }: Codec, now: number): number {
-  const until = expires === undefined ? undefined : record[expires];
-  if (!(until instanceof Date)) return 0;
-  if (until.getTime() >= LAST_END_MS) return 0;
+  return ttlUntil(endOf(record, expires), now);
+}
+
+/** Seconds until a moment, as {@link ttlOf} counts them. */
+export function ttlUntil(until: Date | undefined, now: number): number {
+  if (until === undefined || until.getTime() >= LAST_END_MS) return 0;
   const seconds = Math.max(1, Math.ceil((until.getTime() - now) / 1_000) + 1);
   return seconds > MOST_SECONDS ? 0 : seconds;
 }

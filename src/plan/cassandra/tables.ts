@@ -191,8 +191,10 @@ export class TableMaker {
     const ordered = first === undefined ? "" : `_${first.field}${first.direction === "desc" ? "_desc" : ""}`;
     const where = pattern.where.length === 0 ? "" : "_where";
     // Another cut is another table, which is filled anew.
-    const pieces = `${cut.unit === undefined ? "" : `_per_${cut.unit}`}${cut.shards > 1 ? `_x${cut.shards}` : ""}`;
-    const identity = [entity.name, partition, clustering, pattern.where];
+    // So is one of records that end: their buckets end with them.
+    const ending = cut.unit === undefined || entity.expires === undefined ? "" : "_ending";
+    const pieces = `${cut.unit === undefined ? "" : `_per_${cut.unit}`}${ending}${cut.shards > 1 ? `_x${cut.shards}` : ""}`;
+    const identity = [entity.name, partition, clustering, pattern.where, ending];
     const name = this.#name(`${entity.storedAs}_by_${question}${ordered}${where}${pieces}`, identity, pattern.where);
     const table = this.#table({
       name,
