@@ -12,6 +12,11 @@ export interface ApplyOptions extends CallOptions {
   readonly dryRun?: boolean;
   /** Drop indexes that the plan has not, and make anew those that differ. Data is never dropped. Default false. */
   readonly drop?: boolean;
+  /**
+   * Also read all records, and finish what writers that died left of them. Only Cassandra and ScyllaDB leave anything: on
+   * the others a write is done or not, and there is nothing to sweep. Default false.
+   */
+  readonly sweep?: boolean;
 }
 
 /**

@@ -28,6 +28,7 @@ import {
   readSchema,
   replicasOf,
 } from "./schema.js";
+import { sweepEntity } from "./sweep.js";
 import type { StoredEntity } from "./write.js";
 
 /** `apply` waits for what it fills, which may take hours, unless the call has a deadline. */
@@ -165,6 +166,9 @@ export class CqlDesign implements Design {
       ({ state }) => state === "differs",
     );
     if (wrong.length === 0) await this.#fill(schema, created, call, deadline);
+    if (call.sweep === true && wrong.length === 0) {
+      for (const entity of this.#entities.values()) await sweepEntity(entity, call, deadline);
+    }
     if (call.drop === true) await this.#drop(call, deadline);
     const after = await this.#compare(await readSchema(this.#requests, deadline), deadline);
     return stateOf(

@@ -174,6 +174,8 @@ export interface ApplyCall extends Call {
   readonly dryRun?: boolean;
   /** Drop indexes that are not in the plan, and drop and make anew those that differ. Data is never dropped. Default false. */
   readonly drop?: boolean;
+  /** Read all records and finish what writers that died left of them, where an engine's writes can leave anything. Default false. */
+  readonly sweep?: boolean;
 }
 
 export interface FoldCall extends Call {

@@ -12,6 +12,7 @@ export interface ApplyOptions {
   readonly engine?: string;
   readonly dryRun?: boolean;
   readonly drop?: boolean;
+  readonly sweep?: boolean;
   readonly strict?: boolean;
   readonly json?: boolean;
 }
@@ -31,6 +32,7 @@ export async function runApply(modelPath: string, options: ApplyOptions): Promis
       state = await store.apply({
         dryRun: options.dryRun === true,
         drop: options.drop === true,
+        sweep: options.sweep === true,
         onProgress: steps.show,
       });
     } finally {

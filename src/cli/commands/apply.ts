@@ -17,6 +17,10 @@ export function applyCommand(outcome: Outcome): Command {
     )
     .option("--dry-run", "only say what would be done")
     .option("--drop", "drop indexes that the plan does not have, and make anew those that differ; never data")
+    .option(
+      "--sweep",
+      "read all records, and finish what writers that died left of them (Cassandra and ScyllaDB; others leave nothing)",
+    )
     .option("--strict", "apply nothing when a pattern cannot be served")
     .addOption(jsonOption("print what was found and done as one JSON value"))
     .addHelpText(

@@ -149,7 +149,7 @@ function batches({ engine }: DesignView, entity: EntityData, stored: CqlEntity):
       subject: entity.name,
       evidence: `a record and its copies are ${formatBytes(bytes)}, and a batch may have ${formatBytes(batchBytes)}`,
       cause:
-        "What does not fit a batch is written statement by statement: a crash in between leaves tables that differ until the record is written again, or keyfold apply fills a table of it.",
+        "What does not fit a batch is written statement by statement: a crash in between leaves tables that differ until the record is written again, or keyfold apply --sweep finishes it.",
       fix: "Keep large values in an entity of their own that is read by its key alone.",
     },
   ];
