@@ -96,6 +96,21 @@ describe("three nodes in one process", () => {
       expect(performance.now() - from).toBeGreaterThan(90);
     });
 
+    it("put a write that comes late into an index that was made meanwhile", async () => {
+      const { cassandra } = cluster.engines;
+      const [client] = cluster.clients;
+      await cassandra.node(3).slow(250);
+      await write(1, 8, one);
+      await client!.execute("CREATE INDEX ON k.t (v)");
+      await new Promise((resolve) => setTimeout(resolve, 400));
+      await cassandra.node(3).slow(0);
+      const query = "SELECT p FROM k.t WHERE v = 8";
+      for (const node of [0, 1, 2]) {
+        const { rows } = await cluster.clients[node]!.execute(query, [], { consistency: one });
+        expect(rows.map((row) => row["p"] as number)).toEqual([8]);
+      }
+    });
+
     it("tell drivers when a node goes and comes back", async () => {
       const { cassandra } = cluster.engines;
       const { hosts, port } = contacts(cassandra.url);

@@ -181,16 +181,21 @@ export class Cluster {
     const acknowledged = (): void => {
       if (++received >= required) settle?.();
     };
-    const apply = (node: Node): void => {
+    const apply = (node: Node, what = change): void => {
       if (!node.isUp) return;
       const { replica } = node;
-      const done = replica.store.write(() => replica.apply(change, now));
+      const done = replica.store.write(() => replica.apply(what, now));
       if (done instanceof Promise) done.then(acknowledged, (error: Error) => fail?.(error));
       else acknowledged();
     };
+    const arrive = (node: Node): void => {
+      const current = this.#asItIs(change);
+      if (current !== undefined) apply(node, current);
+    };
     const reach = (node: Node): void => {
-      if (node.slowMs > 0) setTimeout(() => node.whenResumed(() => apply(node)), node.slowMs);
-      else node.whenResumed(() => apply(node));
+      if (node.isPrompt) apply(node);
+      else if (node.slowMs > 0) setTimeout(() => node.whenResumed(() => arrive(node)), node.slowMs);
+      else node.whenResumed(() => arrive(node));
     };
     for (const node of replicas) {
       if (node.seenBy(coordinator)) reach(node);
@@ -221,6 +226,12 @@ export class Cluster {
     coordinator.hints.set(node.index, list);
   }
 
+  /** A change that comes late, for its table as it is by then: with new columns and indexes; undefined: it is no more. */
+  #asItIs(change: PartitionChange): PartitionChange | undefined {
+    const table = this.#keyspaceOf(change.table.keyspace)?.tables.get(change.table.name);
+    return table?.facts.tree === change.table.facts.tree ? { ...change, table } : undefined;
+  }
+
   /** Hands over what nodes that can see each other again have kept. */
   async deliverHints(): Promise<void> {
     const waits: Promise<void>[] = [];
@@ -232,10 +243,9 @@ export class Cluster {
         from.hints.delete(index);
         const { replica } = to;
         const done = replica.store.write(() => {
-          // The table may have got columns and indexes meanwhile.
           for (const { change, at } of list) {
-            const table = this.#keyspaceOf(change.table.keyspace)?.tables.get(change.table.name);
-            if (table?.facts.tree === change.table.facts.tree) replica.apply({ ...change, table }, at);
+            const current = this.#asItIs(change);
+            if (current !== undefined) replica.apply(current, at);
           }
         });
         if (done instanceof Promise) waits.push(done);
@@ -273,11 +283,11 @@ export class Cluster {
       if (alive.length < required) throw unavailable(level, required, alive.length);
       const prompt = alive.filter((node) => node.isPrompt);
       const leader = prompt.find((node) => node === coordinator) ?? prompt[0] ?? alive[0]!;
-      const lead = (): void | Promise<void> => {
+      const lead = (what: PartitionChange): void | Promise<void> => {
         const { replica } = leader;
         let settled: PartitionChange | undefined;
         const done = replica.store.write(() => {
-          settled = countUp(replica, change, leader.index);
+          settled = countUp(replica, what, leader.index);
           replica.apply(settled, now);
         });
         const others = replicas.filter((node) => node !== leader);
@@ -287,7 +297,7 @@ export class Cluster {
         return share();
       };
       if (leader.isPrompt) {
-        const done = lead();
+        const done = lead(change);
         if (done instanceof Promise) waits.push(done);
       } else
         waits.push(
@@ -299,8 +309,10 @@ export class Cluster {
             setTimeout(
               () =>
                 leader.whenResumed(() => {
+                  const current = this.#asItIs(change);
+                  if (current === undefined) return;
                   clearTimeout(timer);
-                  Promise.resolve(lead()).then(() => resolve(), reject);
+                  Promise.resolve(lead(current)).then(() => resolve(), reject);
                 }),
               leader.slowMs,
             );
