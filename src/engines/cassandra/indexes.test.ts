@@ -116,3 +116,15 @@ describe("an index", () => {
     expect(await found()).toEqual([2, 3]);
   });
 });
+
+it("an index of Cassandra's own refuses a value that it cannot hold, also as one of several columns", async () => {
+  const { client } = await start();
+  await client.execute("CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}");
+  await client.execute("CREATE TABLE k.b (a int, b blob, c int, d int, PRIMARY KEY (a, b, c))");
+  const query = "SELECT * FROM k.b WHERE (b, c) = (?, ?) AND d = ? ALLOW FILTERING";
+  const ask = (bytes: number) => client.execute(query, [Buffer.alloc(bytes, 1), 1, 2], { prepare: true });
+  expect((await ask(65_536)).rows).toEqual([]);
+  await client.execute("CREATE INDEX ON k.b (b)");
+  await expect(ask(65_536)).rejects.toThrow("Index expression values may not be larger than 64K");
+  expect((await ask(100)).rows).toEqual([]);
+});

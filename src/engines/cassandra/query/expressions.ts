@@ -199,6 +199,7 @@ function argumentOf(term: Term, table: Table, prepare: Preparing): Argument {
     return {
       text,
       isLiteral: term.kind === "literal",
+      isMarker: term.kind === "marker",
       known: knownType(term, prepare) ?? (term.kind === "literal" ? preferredType(term) : undefined),
       fits: (type) => fitOf(term, type, prepare),
     };
@@ -207,6 +208,7 @@ function argumentOf(term: Term, table: Table, prepare: Preparing): Argument {
   return {
     text,
     isLiteral: false,
+    isMarker: false,
     known: type,
     fits: (other) =>
       other.equals(type) || other.freeze().equals(type.freeze())

@@ -15,7 +15,7 @@ import {
   type TokenRestriction,
   tokenRestriction,
 } from "./relations.js";
-import { type Run, unset } from "./run.js";
+import { type Bound, type Run, unset } from "./run.js";
 import { everything, type Slice, slicesOf } from "./slices.js";
 import type { BoundTerm, Preparing } from "./terms.js";
 
@@ -350,28 +350,44 @@ export class Restrictions {
     return this.usesIndex ? indexFor(this.table, this.filtered, run) : undefined;
   }
 
+  /** An index can hold no value that is longer, so that a query by one is refused, also one of several columns at once. */
   #checkIndexed(run: Run): void {
     for (const restriction of this.filtered) {
+      if (restriction.columns.length > 1) {
+        if (restriction.kind !== "eq") continue;
+        restriction.values(run).forEach((value, at) => {
+          if (this.#isIndexed(restriction.columns[at]!)) checkIndexedValue(value);
+        });
+        continue;
+      }
+      if (!this.usesIndex) continue;
       const values =
         restriction.kind === "eq"
           ? restriction.values(run)
           : restriction.kind === "contains"
             ? [...restriction.values, ...restriction.keys].map((term) => term.evaluate(run))
             : [];
-      for (const value of values)
-        if (Buffer.isBuffer(value) && value.length > longestKey)
-          throw invalid("Index expression values may not be larger than 64K");
+      for (const value of values) checkIndexedValue(value);
     }
+  }
+
+  #isIndexed(column: Column): boolean {
+    return this.table.facts.indexes.some((index) => !index.isSai && index.column === column.name);
   }
 
   /** A test for what is looked at row by row; undefined where there is nothing. */
   filter(run: Run): Filter | undefined {
-    if (this.usesIndex) this.#checkIndexed(run);
+    this.#checkIndexed(run);
     const tests = this.filtered.map((restriction) => filterOf(restriction, run));
     if (tests.length === 0) return undefined;
     if (tests.length === 1) return tests[0]!;
     return (context) => tests.every((test) => test(context));
   }
+}
+
+function checkIndexedValue(value: Bound): void {
+  if (Buffer.isBuffer(value) && value.length > longestKey)
+    throw invalid("Index expression values may not be larger than 64K");
 }
 
 function checkedKey(value: Value, single: boolean): Buffer {

@@ -37,6 +37,8 @@ export interface Argument {
   readonly known: CqlType | undefined;
   /** Whether {@link known} is only a preference. */
   readonly isLiteral: boolean;
+  /** Whether it is a marker alone, which has the type of what it is for. */
+  readonly isMarker: boolean;
   readonly fits: (type: CqlType) => Fit;
 }
 
@@ -186,6 +188,7 @@ export class FunctionResolver {
       text: termText(term),
       known: knownType(term, prepare) ?? (term.kind === "literal" ? preferredType(term) : undefined),
       isLiteral: term.kind === "literal",
+      isMarker: term.kind === "marker",
       fits: (type) => fitOf(term, type, prepare),
     }));
   }
@@ -282,31 +285,55 @@ function describeShape(name: string): string {
   return "any";
 }
 
-/** The function of an operator; a side without a type takes the other's. */
+/** Types that have operators among themselves. */
+const operands: readonly CqlType[] = [
+  "tinyint",
+  "smallint",
+  "int",
+  "bigint",
+  "float",
+  "double",
+  "varint",
+  "decimal",
+  "text",
+  "ascii",
+].map(native);
+const moments: readonly CqlType[] = ["timestamp", "date"].map(native);
+
+/**
+ * The function of an operator. Where a side has no type of its own, all functions are looked at that give what is wanted:
+ * one that fits exactly, the only one that fits, or, without markers, the one of the wanted type itself
+ * (Cassandra's FunctionResolver).
+ */
 export function operatorFunction(
   operator: "+" | "-" | "*" | "/" | "%",
   left: Argument,
   right: Argument,
   receiver?: CqlType,
 ): ScalarFunction | undefined {
-  let a = left.known;
-  let b = right.known;
-  if (a === undefined && b === undefined) {
-    a = receiver;
-    b = receiver;
+  const { known: a } = left;
+  const { known: b } = right;
+  const isOpen = left.isMarker || right.isMarker || ((left.isLiteral || right.isLiteral) && receiver !== undefined);
+  if (!isOpen) return a === undefined || b === undefined ? undefined : arithmeticFunction(operator, a, b);
+  const fitting: ScalarFunction[] = [];
+  const pairs = operands.flatMap((one) => operands.map((other) => [one, other] as const));
+  for (const [one, other] of [...pairs, ...moments.map((moment) => [moment, native("duration")] as const)]) {
+    const fn = arithmeticFunction(operator, one, other);
+    if (fn === undefined || (receiver !== undefined && !isCompatible(receiver.freeze(), fn.returns))) continue;
+    const fits = [left.fits(one), right.fits(other)];
+    if (fits.includes("no")) continue;
+    if (!fits.includes("weak")) return fn;
+    fitting.push(fn);
   }
-  if (a === undefined) a = b;
-  if (b === undefined) b = a;
-  if (a === undefined || b === undefined) return undefined;
-  // '2016-10-04' + 1d
-  if (
-    left.isLiteral &&
-    receiver !== undefined &&
-    ["timestamp", "date"].includes(receiver.name) &&
-    b.name === "duration"
-  )
-    a = receiver;
-  return arithmeticFunction(operator, a, b);
+  if (fitting.length < 2) {
+    // What fits nothing that is wanted has a type all the same, and the error names it.
+    return fitting[0] ?? (a === undefined || b === undefined ? undefined : arithmeticFunction(operator, a, b));
+  }
+  const wanted = fitting.find((fn) => receiver !== undefined && fn.args.every((type) => type.equals(receiver)));
+  if (wanted !== undefined && !left.isMarker && !right.isMarker) return wanted;
+  throw invalid(
+    `Ambiguous '${operator}' operation with args ${left.text} and ${right.text}: use type hint to disambiguate, example '(int) ?'`,
+  );
 }
 
 export { castFunction };
