@@ -7,14 +7,13 @@
 export interface CassandraClient {
   execute(query: string, params: never, options: never): Promise<unknown>;
   batch(queries: never, options: never): Promise<unknown>;
-  connect(): Promise<void>;
   readonly keyspace?: string;
 }
 
 /** What the adapter reads of a client beside its methods; all of it may be missing in a fork. */
 export interface ClientFacts {
   readonly options?: {
-    readonly encoding?: { readonly useBigIntAsLong?: boolean; readonly useBigIntAsVarint?: boolean };
+    readonly encoding?: { readonly useBigIntAsLong?: boolean };
     readonly localDataCenter?: string;
     readonly profiles?: readonly { readonly name: string }[];
   };
@@ -32,7 +31,7 @@ export interface Row {
 export interface Result {
   readonly rows: readonly Row[] | undefined;
   readonly pageState: string | null | undefined;
-  readonly info?: { readonly isSchemaInAgreement?: boolean; readonly warnings?: readonly string[] };
+  readonly info?: { readonly isSchemaInAgreement?: boolean };
 }
 
 /** One statement of a batch. */

@@ -83,8 +83,6 @@ function compileSlot(slot: CqlSlot, bigints: boolean): (asked: Asked) => unknown
       return ({ shard }) => shard;
     case "bucket":
       return ({ bucket }) => bucket;
-    case "limit":
-      throw new TypeError("a limit is no relation");
     default:
       return slot satisfies never;
   }

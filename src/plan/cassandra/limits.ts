@@ -6,12 +6,8 @@ export interface EngineLimits {
   readonly partitionBytes: number;
   /** Rows above which it is. */
   readonly partitionRows: number;
-  /** Cells of one partition that the engine can hold at all; undefined: no fixed number. */
-  readonly partitionCells: number | undefined;
   /** Elements above which a collection is slow: it is always read whole. */
   readonly collectionItems: number;
-  /** Bytes of the largest write. */
-  readonly writeBytes: number;
   /** Bytes above which a batch is refused by default. */
   readonly batchBytes: number;
   /** Its own word for how a table is kept in small pieces. */
@@ -25,8 +21,8 @@ export interface EngineLimits {
 export const MEGABYTE = 1024 * 1024;
 
 /**
- * Apache Cassandra: the 100 MB and 100,000 rows of its data modelling guide; 2 billion cells of its limits page;
- * `batch_size_fail_threshold` 50 KiB and half of a 32 MiB commit log segment by cassandra.yaml.
+ * Apache Cassandra: the 100 MB and 100,000 rows of its data modelling guide; `batch_size_fail_threshold` 50 KiB by
+ * cassandra.yaml.
  * ScyllaDB: the thresholds of its large partition, row and collection tables (scylla.yaml:
  * `compaction_large_partition_warning_threshold_mb` 1000, `compaction_rows_count_warning_threshold` 100,000,
  * `compaction_collection_elements_count_warning_threshold` 10,000, `batch_size_fail_threshold_in_kb` 1024).
@@ -35,9 +31,7 @@ const limits: { readonly [E in CqlEngine]: EngineLimits } = {
   cassandra: {
     partitionBytes: 100 * MEGABYTE,
     partitionRows: 100_000,
-    partitionCells: 2_000_000_000,
     collectionItems: 1_000,
-    writeBytes: 16 * MEGABYTE,
     batchBytes: 50 * 1024,
     tablets: false,
     perPartitionRateLimit: false,
@@ -46,9 +40,7 @@ const limits: { readonly [E in CqlEngine]: EngineLimits } = {
   scylladb: {
     partitionBytes: 1_000 * MEGABYTE,
     partitionRows: 100_000,
-    partitionCells: undefined,
     collectionItems: 10_000,
-    writeBytes: 16 * MEGABYTE,
     batchBytes: 1024 * 1024,
     tablets: true,
     perPartitionRateLimit: true,

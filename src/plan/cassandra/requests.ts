@@ -45,7 +45,6 @@ export function getRequest(table: CqlTable, columns: readonly string[]): CqlSele
     table: table.name,
     columns,
     where: partitionRelations([...table.partition, ...table.clustering]),
-    reversed: false,
     order: [],
   };
 }
@@ -98,7 +97,7 @@ export function listRequests(
         direction: direction === "asc" ? ("desc" as const) : ("asc" as const),
       }))
     : [];
-  const base = { table: table.name, columns, reversed, order };
+  const base = { table: table.name, columns, order };
   const [from, to] = [bound("from", ">="), bound("to", "<")];
   const request: CqlSelect = { ...base, where: [...partition, ...prefix, ...from, ...to] };
   const cut = made.served.get(pattern.name)?.cut;
@@ -121,7 +120,6 @@ export function listRequests(
               table: table.bucketsTable,
               columns: ["kf_bucket"],
               where: partitionRelations(bucketKey),
-              reversed,
               order: reversed ? [{ column: "kf_bucket", direction: first.direction === "asc" ? "desc" : "asc" }] : [],
             },
           },
@@ -213,7 +211,6 @@ export function topRequest(table: CqlTable, range: TopPattern["range"]): CqlSele
     table: table.name,
     columns: table.columns.map(({ name }) => name),
     where: [...relations, ...bound("from", ">="), ...bound("to", "<")],
-    reversed: false,
     order: [],
   };
 }

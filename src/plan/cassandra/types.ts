@@ -163,8 +163,7 @@ export type CqlSlot =
   /** The shard that is asked. */
   | { readonly kind: "shard" }
   /** The bucket that is asked, of those that there are. */
-  | { readonly kind: "bucket" }
-  | { readonly kind: "limit" };
+  | { readonly kind: "bucket" };
 
 /** One relation of a WHERE: columns on the left are in clustering order. `optional`: left out when its parameter is. */
 export interface CqlRelation {
@@ -179,9 +178,7 @@ export interface CqlSelect {
   readonly table: string;
   readonly columns: readonly string[];
   readonly where: readonly CqlRelation[];
-  /** Read against the table's order. */
-  readonly reversed: boolean;
-  /** ORDER BY, where `reversed`. */
+  /** ORDER BY, where it is read against the table's order. */
   readonly order: readonly { readonly column: string; readonly direction: Direction }[];
 }
 
