@@ -4,18 +4,18 @@ import type { Connection, Session } from "../../net/connection.js";
 import { FrameReader } from "../../net/frames.js";
 import { pass } from "../../net/intercept.js";
 import type { Node } from "../cluster/node.js";
-import { CqlError, errorCode, invalid, protocolError } from "../errors.js";
-import { batch, type ExecuteOptions, execute } from "../execute.js";
-import type { Prepared, PreparedBatch } from "../prepare.js";
-import type { PreparedModification } from "../query/modify.js";
+import { CqlError, errorCode, protocolError } from "../errors.js";
+import { batch, execute } from "../execute.js";
+import type { Prepared } from "../prepare.js";
 import type { Result } from "../query/result.js";
-import type { Bound } from "../query/run.js";
 import type { ServerState } from "../server-state.js";
 import { type Compressor, compressionNames, compressorOf } from "./compression.js";
 import { toCqlError, writeError, writePrepared, writeResult } from "./encode.js";
+import { commandOf, detailOf, targetOf } from "./fault-names.js";
 import { BrokenFrame, flag, frame, frameShape, headBytes, opcode, opcodeNames } from "./frames.js";
 import { Input } from "./input.js";
 import { Output } from "./output.js";
+import { arrange, readBatch, readOptions } from "./requests.js";
 
 /** Requests of one connection that may be unanswered before no further one is read. */
 const mostInFlight = 4096;
@@ -30,19 +30,6 @@ interface Request {
   readonly code: number;
   readonly input: Input;
   readonly tracing: boolean;
-}
-
-/** Values that a request binds, in order or by name. */
-interface Values {
-  readonly list: readonly Bound[];
-  readonly names: readonly string[] | undefined;
-}
-
-const noValues: Values = { list: [], names: undefined };
-
-interface QueryOptions extends ExecuteOptions {
-  readonly values: Values;
-  readonly skipMetadata: boolean;
 }
 
 export class CqlSession implements Session {
@@ -271,7 +258,7 @@ export class CqlSession implements Session {
       return;
     }
     if (code === opcode.batch) {
-      const { plan, values, options, prepared } = this.#readBatch(input, warnings);
+      const { plan, values, options, prepared } = readBatch(input, warnings, this.#keyspace, this.#state);
       write = (result) => this.#answerWith(stream, warnings, trace, (to) => writeResult(to, result, false));
       target = () => prepared?.fullName;
       command = () => "BATCH";
@@ -293,7 +280,7 @@ export class CqlSession implements Session {
         announced = found.announced;
         prepared = found.current;
       }
-      const options = this.#readOptions(input, warnings, prepared.keyspace ?? this.#keyspace);
+      const options = readOptions(input, warnings, prepared.keyspace ?? this.#keyspace);
       const { plan } = prepared;
       const values = arrange(options.values, prepared);
       // Columns that came since would be read wrongly by what was announced.
@@ -356,102 +343,6 @@ export class CqlSession implements Session {
       });
   }
 
-  #readOptions(input: Input, warnings: string[], keyspace: string | undefined): QueryOptions {
-    const level = input.short();
-    const flags = input.byte();
-    let values = noValues;
-    if ((flags & 0x01) !== 0) {
-      const count = input.short();
-      const list: Bound[] = [];
-      const names: string[] | undefined = (flags & 0x40) !== 0 ? [] : undefined;
-      for (let at = 0; at < count; at++) {
-        names?.push(input.string());
-        list.push(input.value());
-      }
-      values = { list, names };
-    }
-    const size = (flags & 0x04) !== 0 ? input.int() : -1;
-    const state = (flags & 0x08) !== 0 ? (input.optionalBytes() ?? undefined) : undefined;
-    const serialConsistency = (flags & 0x10) !== 0 ? input.short() : 8;
-    const timestamp = (flags & 0x20) !== 0 ? input.long() : undefined;
-    if (timestamp === -0x8000000000000000n)
-      throw protocolError(
-        `Out of bound timestamp, must be in [${-0x7fffffffffffffffn}, ${0x7fffffffffffffffn}] (got ${timestamp})`,
-      );
-    if (level > 10) throw protocolError(`Unknown code ${level} for a consistency level`);
-    if (serialConsistency !== 8 && serialConsistency !== 9)
-      throw invalid("Invalid consistency level for conditional update. Must be one of SERIAL or LOCAL_SERIAL");
-    return {
-      consistency: level,
-      serialConsistency,
-      page: { size, state },
-      timestamp,
-      keyspace,
-      warnings,
-      values,
-      skipMetadata: (flags & 0x02) !== 0,
-    };
-  }
-
-  #readBatch(
-    input: Input,
-    warnings: string[],
-  ): {
-    readonly plan: PreparedBatch;
-    readonly values: readonly (readonly Bound[])[];
-    readonly options: ExecuteOptions;
-    readonly prepared: PreparedModification["table"] | undefined;
-  } {
-    const type = (["logged", "unlogged", "counter"] as const)[input.byte()];
-    if (type === undefined) throw protocolError("Unknown batch type");
-    const count = input.short();
-    const statements: PreparedModification[] = [];
-    const values: (readonly Bound[])[] = [];
-    for (let at = 0; at < count; at++) {
-      const kind = input.byte();
-      let prepared: Prepared;
-      if (kind === 0) prepared = this.#state.statement(input.longString(), this.#keyspace);
-      else if (kind === 1) {
-        const id = input.shortBytes();
-        const found = this.#state.prepared(id);
-        if (found === undefined)
-          throw new CqlError(errorCode.unprepared, `Prepared query with ID ${id.toString("hex")} not found`, {
-            kind: "unprepared",
-            id,
-          });
-        prepared = found.current;
-      } else throw protocolError(`Invalid query kind in BATCH messages. Must be 0 or 1 but got ${kind}`);
-      const bound = input.short();
-      const list: Bound[] = [];
-      for (let i = 0; i < bound; i++) list.push(input.value());
-      const { plan } = prepared;
-      if (plan.kind !== "modify")
-        throw invalid("Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed.");
-      if (list.length !== prepared.markers.length)
-        throw invalid(`There were ${prepared.markers.length} markers(?) in CQL but ${list.length} bound variables`);
-      statements.push(plan.modification);
-      values.push(list);
-    }
-    const level = input.short();
-    const flags = input.byte();
-    const serialConsistency = (flags & 0x10) !== 0 ? input.short() : 8;
-    const timestamp = (flags & 0x20) !== 0 ? input.long() : undefined;
-    if (level > 10) throw protocolError(`Unknown code ${level} for a consistency level`);
-    return {
-      plan: { kind: "batch", type, timestamp: undefined, statements },
-      values,
-      prepared: statements[0]?.table,
-      options: {
-        consistency: level,
-        serialConsistency,
-        page: { size: -1, state: undefined },
-        timestamp,
-        keyspace: this.#keyspace,
-        warnings,
-      },
-    };
-  }
-
   #fail(stream: number, error: unknown): void {
     this.#send(stream, opcode.error, (to) => writeError(to, toCqlError(error)));
   }
@@ -506,58 +397,5 @@ export class CqlSession implements Session {
       this.#flushing = false;
       this.connection.flush();
     });
-  }
-}
-
-/** Bound values in the order of the markers. */
-function arrange({ list, names }: Values, prepared: Prepared): readonly Bound[] {
-  const { markers } = prepared;
-  if (names === undefined) {
-    if (list.length !== markers.length)
-      throw invalid(`Invalid amount of bind variables: expected ${markers.length} but got ${list.length}`);
-    return list;
-  }
-  return markers.map((marker, at) => {
-    const wanted = prepared.markerNames[at] ?? marker.name;
-    const found = names.indexOf(wanted);
-    if (found < 0) throw invalid(`Invalid amount of bind variables: no value for ${wanted}`);
-    return list[found]!;
-  });
-}
-
-function commandOf({ plan }: Prepared): string {
-  switch (plan.kind) {
-    case "select":
-      return "SELECT";
-    case "modify":
-      return plan.modification.kind.toUpperCase();
-    case "batch":
-      return "BATCH";
-    default:
-      return plan.statement.kind === "refused" ? plan.statement.statement : plan.statement.kind.toUpperCase();
-  }
-}
-
-function targetOf({ plan, table, keyspace }: Prepared): string | undefined {
-  if (table !== undefined) return table.fullName;
-  if (plan.kind !== "other") return undefined;
-  const { statement } = plan;
-  if ("table" in statement) return `${statement.table.keyspace ?? keyspace ?? ""}.${statement.table.name}`;
-  return undefined;
-}
-
-/** Injected errors need the fields that their code has. */
-function detailOf(code: number, message: string): CqlError["detail"] {
-  switch (code) {
-    case errorCode.unavailable:
-      return { kind: "unavailable", consistency: 1, required: 1, alive: 0 };
-    case errorCode.writeTimeout:
-      return { kind: "write-timeout", consistency: 1, received: 0, blockFor: 1, writeType: "SIMPLE" };
-    case errorCode.readTimeout:
-      return { kind: "read-timeout", consistency: 1, received: 0, blockFor: 1, dataPresent: false };
-    case errorCode.alreadyExists:
-      return { kind: "already-exists", keyspace: message, table: "" };
-    default:
-      return undefined;
   }
 }

@@ -21,7 +21,8 @@ import {
   type WriteContext,
 } from "./cell-changes.js";
 import { unset } from "./run.js";
-import { type BoundTerm, type Preparing, prepareTerm, type Receiver, termText } from "./terms.js";
+import { termText } from "./term-text.js";
+import { type BoundTerm, type Preparing, prepareTerm, type Receiver } from "./terms.js";
 
 /** A change of one column. */
 export interface Operation {

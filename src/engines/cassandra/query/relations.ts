@@ -16,7 +16,8 @@ import {
   type Value,
 } from "../types/type.js";
 import { type Bound, type Run, unset } from "./run.js";
-import { type BoundTerm, marker, type Preparing, prepareTerm, type Receiver, termText } from "./terms.js";
+import { termText } from "./term-text.js";
+import { type BoundTerm, marker, type Preparing, prepareTerm, type Receiver } from "./terms.js";
 
 /** Values, one for each column of a restriction. */
 export type Tuple = (run: Run) => Value[];

@@ -6,19 +6,9 @@ import { invalid } from "../../errors.js";
 import { fixedInteger } from "../../types/native.js";
 import { type CqlType, native } from "../../types/type.js";
 import { type Bound, type Run, unset } from "../run.js";
-import {
-  type BoundTerm,
-  type Fit,
-  fitOf,
-  isCompatible,
-  knownType,
-  type Preparing,
-  preferredType,
-  prepareTerm,
-  type Receiver,
-  termText,
-  withName,
-} from "../terms.js";
+import { termText } from "../term-text.js";
+import { type Fit, fitOf, isCompatible, knownType, preferredType } from "../term-types.js";
+import { type BoundTerm, type Preparing, prepareTerm, type Receiver, withName } from "../terms.js";
 import {
   type AggregateFunction,
   aggregateOf,
