@@ -191,7 +191,8 @@ describe("apply", () => {
     expect(state.items[0]).toMatchObject({
       kind: "table",
       state: "differs",
-      detail: "its key is id (S) and not pk (S), sk (S)",
+      detail:
+        "its key is id (S) and not pk (S), sk (S): a table without a sort key cannot hold a model, which puts many items under one key",
     });
     expect(await codeOf(connect(small, dynamodb(client, { table })).$ready)).toBe("DESIGN_DIFFERS");
 

@@ -16,6 +16,7 @@ import { foldPattern } from "./fold.js";
 import { patternStore } from "./pattern-store.js";
 import { Requests } from "./requests.js";
 import { sessionOf } from "./session.js";
+import { TableKey } from "./table-key.js";
 import { Sums } from "./top.js";
 import { transactMany } from "./transact.js";
 import type { StoredEntity } from "./write.js";
@@ -58,13 +59,16 @@ export function dynamodb(client: ClientLike, options: DynamoDBOptions): Adapter<
 
 function dynamoStore(client: ClientLike, model: ModelData, options: DynamoDBOptions): Store {
   const plan = designDynamodb(model);
-  const requests = new Requests(client, options.table, { deadlineMs: options.deadlineMs ?? 10_000 });
+  const requests = new Requests(client, options.table, {
+    deadlineMs: options.deadlineMs ?? 10_000,
+    key: new TableKey(plan.table),
+  });
   const buckets = bucketLeases(requests);
   const known = new KnownBuckets();
   const entities = new Map<string, StoredEntity>(
     Object.values(plan.entities).map((entity) => [
       entity.entity,
-      { requests, codec: compileCodec(entity), buckets, known },
+      { requests, codec: compileCodec(entity, requests.key), buckets, known },
     ]),
   );
   const sums = new Map<string, Sums>();

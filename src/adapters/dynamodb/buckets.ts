@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Deadline } from "../../internal/deadline.js";
 import type { Doc, Item } from "../../patterns/dynamodb/driver.js";
 import { END, joinKey } from "../../plan/dynamodb/key-encoding.js";
-import { AMOUNT, PARTITION, SORT } from "../../plan/dynamodb/names.js";
+import { AMOUNT } from "../../plan/dynamodb/names.js";
 import { BucketLeases, LEASE_MARGIN_MS, type PlacedBucket } from "../port/bucket-leases.js";
 import { bucketComponent } from "./keys.js";
 import type { Requests } from "./requests.js";
@@ -62,7 +62,7 @@ export function bucketBounds(
 export function bucketLeases(requests: Requests): BucketLeases {
   const lease = LEASE + randomBytes(6).toString("base64url");
   const update = async (bucket: PlacedBucket, change: Doc, deadline: Deadline): Promise<void> => {
-    await requests.send("UpdateItem", { TableName: requests.table, Key: keyOf(bucket), ...change }, deadline);
+    await requests.send("UpdateItem", { TableName: requests.table, Key: keyOf(bucket, requests), ...change }, deadline);
   };
   return new BucketLeases({
     clock: requests.clock,
@@ -81,6 +81,6 @@ export function bucketLeases(requests: Requests): BucketLeases {
   });
 }
 
-function keyOf({ place, bucket }: PlacedBucket): Item {
-  return { [PARTITION]: { S: bucketsKey(place) }, [SORT]: { S: stateKey(bucket) } };
+function keyOf({ place, bucket }: PlacedBucket, { key }: Requests): Item {
+  return key.item({ pk: bucketsKey(place), sk: stateKey(bucket) });
 }

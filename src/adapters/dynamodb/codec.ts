@@ -3,23 +3,13 @@ import { bucketOf } from "../../model/bucket.js";
 import type { Fields } from "../../model/field.js";
 import type { AttributeValue, Item } from "../../patterns/dynamodb/driver.js";
 import { decodeComponent, splitKey } from "../../plan/dynamodb/key-encoding.js";
-import {
-  AMOUNT,
-  attributeOf,
-  ENTITY,
-  EXPIRES,
-  GROUP,
-  PARTITION,
-  PLACE,
-  SORT,
-  VERSION,
-  WRITES,
-} from "../../plan/dynamodb/names.js";
+import { AMOUNT, attributeOf, ENTITY, EXPIRES, GROUP, PLACE, VERSION, WRITES } from "../../plan/dynamodb/names.js";
 import type { DynamoEntity, DynamoEntry, DynamoFieldSource } from "../../plan/dynamodb/types.js";
 import type { RecordData } from "../port/adapter.js";
 import { compileConditions, compilePath } from "../port/conditions.js";
 import { compileDecoder, compileEncoder, type Encode, Misfit, misfit } from "./attribute-values.js";
 import { compileIdentity, compileKey, type Key } from "./keys.js";
+import type { TableKey } from "./table-key.js";
 
 /** A stored home item, read. */
 export interface StoredItem {
@@ -47,6 +37,8 @@ export interface Derived {
 /** Records of one entity ↔ items. */
 export interface Codec {
   readonly entity: DynamoEntity;
+  /** The attributes of the table's key. */
+  readonly tableKey: TableKey;
   readonly fields: Fields;
   /** The key of the home item of a record, or of a record's key. */
   key(record: RecordData): Key;
@@ -79,7 +71,7 @@ export const OWNER = "o";
 export const UNTIL = "u";
 
 /** Compiles the codec of an entity once. */
-export function compileCodec(entity: DynamoEntity): Codec {
+export function compileCodec(entity: DynamoEntity, tableKey: TableKey): Codec {
   const fields: Fields = Object.fromEntries(entity.attributes.map(({ field, type }) => [field, type]));
   const attributes = entity.attributes.map(({ field, attribute, type }) => ({
     field,
@@ -156,7 +148,7 @@ export function compileCodec(entity: DynamoEntity): Codec {
     );
     return new KeyfoldError(
       "SCHEMA_MISMATCH",
-      `A stored record of ${entity.entity} (${shown.length === 0 ? (item[PARTITION]?.S ?? "?") : shown.join(", ")}) does not fit the schema at ${path.join(".")}: ${cause.message}.`,
+      `A stored record of ${entity.entity} (${shown.length === 0 ? tableKey.of(item).pk : shown.join(", ")}) does not fit the schema at ${path.join(".")}: ${cause.message}.`,
       {
         cause,
         fix: "Correct the stored item, or make the schema as wide as what is stored.",
@@ -212,11 +204,11 @@ export function compileCodec(entity: DynamoEntity): Codec {
 
   return {
     entity,
+    tableKey,
     fields,
     key: (record) => home(record, identity(record)),
     keyItem(record) {
-      const { pk, sk } = home(record, identity(record));
-      return { [PARTITION]: { S: pk }, [SORT]: { S: sk } };
+      return tableKey.item(home(record, identity(record)));
     },
     identity,
     attributes: encodeAll,
@@ -240,7 +232,7 @@ export function compileCodec(entity: DynamoEntity): Codec {
         const key = make(record, own);
         if (key === undefined) continue;
         const item = {
-          ...keyAttributes(key),
+          ...tableKey.item(key),
           [ENTITY]: typeName,
           [PLACE]: { S: place },
           ...encodeAll(record),
@@ -252,7 +244,7 @@ export function compileCodec(entity: DynamoEntity): Codec {
         const group = one.by(record);
         const key = group === undefined || group === null ? undefined : one.make(record, own);
         if (key === undefined) continue;
-        const item: Item = { ...keyAttributes(key), [GROUP]: one.group(group) };
+        const item: Item = { ...tableKey.item(key), [GROUP]: one.group(group) };
         const amount = one.sum?.(record);
         if (one.amount !== undefined && amount !== undefined && amount !== null) item[AMOUNT] = one.amount(amount);
         derived.push({
@@ -267,7 +259,7 @@ export function compileCodec(entity: DynamoEntity): Codec {
       for (const { entry, make } of uniques) {
         const key = make(record, own);
         if (key === undefined) continue;
-        const item: Item = { ...keyAttributes(key), [OWNER]: { S: own }, ...ending };
+        const item: Item = { ...tableKey.item(key), [OWNER]: { S: own }, ...ending };
         const until = expires === undefined ? undefined : record[expires];
         if (until instanceof Date) item[UNTIL] = { S: until.toISOString() };
         derived.push({ kind: "unique", place: entry.name, key, item, bucket: undefined, fields: entry.fields });
@@ -286,7 +278,7 @@ export function compileCodec(entity: DynamoEntity): Codec {
       for (const field of changed) if (touched.has(field)) return true;
       return false;
     },
-    attribute: (field) => byField.get(field)?.attribute ?? attributeOf(field, fields),
+    attribute: (field) => byField.get(field)?.attribute ?? attributeOf(field, fields, tableKey),
     encoder: (field) => byField.get(field)!.encode,
     record: readRecord,
     reading: readSome,
@@ -303,10 +295,6 @@ export function compileCodec(entity: DynamoEntity): Codec {
       };
     },
   };
-}
-
-export function keyAttributes({ pk, sk }: Key): Item {
-  return { [PARTITION]: { S: pk }, [SORT]: { S: sk } };
 }
 
 function typeAt(fields: Fields, path: string): Fields[string] {

@@ -1,7 +1,7 @@
 import type { Deadline } from "../../internal/deadline.js";
 import type { Item } from "../../patterns/dynamodb/driver.js";
 import { joinKey, splitKey } from "../../plan/dynamodb/key-encoding.js";
-import { PARTITION, SORT, slotOf } from "../../plan/dynamodb/names.js";
+import { slotOf } from "../../plan/dynamodb/names.js";
 import type { DynamoTableDesign } from "../../plan/dynamodb/types.js";
 import { queryAll } from "./query.js";
 import type { Requests } from "./requests.js";
@@ -67,7 +67,7 @@ export class PlacesState {
       undefined,
       true,
       (item) => {
-        const name = splitKey(item[SORT]?.S ?? "")[0] ?? "";
+        const name = splitKey(this.#requests.key.of(item).sk)[0] ?? "";
         const segments = item["segments"]?.S;
         found.set(unescaped(name), {
           whole: item["whole"]?.BOOL === true,
@@ -83,8 +83,7 @@ export class PlacesState {
 
   async write(name: string, { whole, segments }: Filled, deadline: Deadline): Promise<void> {
     const Item: Item = {
-      [PARTITION]: { S: joinKey([PLACES, "places"]) },
-      [SORT]: { S: joinKey([escaped(name)]) },
+      ...this.#requests.key.item({ pk: joinKey([PLACES, "places"]), sk: joinKey([escaped(name)]) }),
       whole: { BOOL: whole },
       ...(whole ? {} : { segments: { S: JSON.stringify(segments.map((one) => one ?? null)) } }),
     };

@@ -37,7 +37,10 @@ export async function deleteOne(
       if (call.ifVersion !== undefined && stored.version !== call.ifVersion)
         return notApplied("version", stored.version);
       const to = new Placeholders();
-      const conditions = [sameVersion(stored, to), ...demands({ ...call, ifVersion: undefined }, entity, to)];
+      const conditions = [
+        sameVersion(stored, requests.key, to),
+        ...demands({ ...call, ifVersion: undefined }, entity, to),
+      ];
       const remove: Doc = {
         TableName: requests.table,
         Key: codec.keyItem(key),
@@ -50,7 +53,7 @@ export async function deleteOne(
       if (derived.length === 0) reply = await requests.write("DeleteItem", remove, write.attempts);
       else {
         await entity.buckets.open(besides(derived), write.attempts);
-        const items = [{ Delete: remove }, ...derived.map((one) => deleteBeside(one, requests.table))];
+        const items = [{ Delete: remove }, ...derived.map((one) => deleteBeside(one, requests))];
         reply = await transact(items, entity, write.attempts);
       }
       if (reply.kind === "reply") return { kind: "applied", version: stored.version };

@@ -119,7 +119,9 @@ export class DynamoDesign {
     const facts = { kind: "table", name: this.#requests.table } as const;
     if (table === undefined) return { ...facts, state: "missing" };
     const difference = keyDifference(table, this.#plan.table.partition, this.#plan.table.sort, table.KeySchema);
-    if (difference !== undefined) return { ...facts, state: "differs", detail: difference };
+    if (difference !== undefined) {
+      return { ...facts, state: "differs", detail: `${difference}: ${adoption(table)}` };
+    }
     if (table.TableStatus === "CREATING" || table.TableStatus === "DELETING") return { ...facts, state: "building" };
     return { ...facts, state: "same" };
   }
@@ -281,6 +283,19 @@ export class DynamoDesign {
       await this.#requests.clock.sleep(Math.min(POLL_MS, 10 * 2 ** looks), deadline.signal);
     }
   }
+}
+
+/** What can be done with a table whose key is another one. */
+function adoption(table: StoredTable): string {
+  const keys = (table.KeySchema ?? []).map(({ AttributeName }) => AttributeName ?? "");
+  const typeOf = (name: string): string | undefined =>
+    table.AttributeDefinitions?.find(({ AttributeName }) => AttributeName === name)?.AttributeType;
+  const [partition = "", sort] = keys;
+  if (sort === undefined) return "a table without a sort key cannot hold a model, which puts many items under one key";
+  const other = keys.find((name) => typeOf(name) !== "S");
+  return other === undefined
+    ? `adopt it with physical: { dynamodb: { key: { partition: ${JSON.stringify(partition)}, sort: ${JSON.stringify(sort)} } } } in the model`
+    : `keyfold's keys are text, and ${other} is a ${typeOf(other) === "N" ? "number" : "binary"}: such a table cannot be adopted`;
 }
 
 /** What differs between a key as planned and as it is. */

@@ -58,6 +58,11 @@ export class Placeholders {
       .join(".");
   }
 
+  /** The attribute of a key: those with keyfold's own names are no reserved words, and stand for themselves. */
+  key(attribute: string): string {
+    return /^([gl]si\d+)?[ps]k$/.test(attribute) ? attribute : this.#step(attribute);
+  }
+
   #step(name: string): string {
     let placeholder = this.#names.get(name);
     if (placeholder === undefined) {

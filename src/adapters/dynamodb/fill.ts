@@ -127,7 +127,7 @@ async function fillItem(
     );
     const removes = Object.entries(entries).flatMap(([name, value]) => (value === undefined ? [to.name(name)] : []));
     if (sets.length + removes.length + derived.length === 0) return;
-    const unchanged = sameVersion(stored, to);
+    const unchanged = sameVersion(stored, requests.key, to);
     const expression = [
       ...(sets.length === 0 ? [] : [`SET ${sets.join(", ")}`]),
       ...(removes.length === 0 ? [] : [`REMOVE ${removes.join(", ")}`]),

@@ -2,7 +2,6 @@ import type { Deadline } from "../../internal/deadline.js";
 import { bucketEnd } from "../../model/bucket.js";
 import type { Item } from "../../patterns/dynamodb/driver.js";
 import { conditionFailed } from "../../patterns/dynamodb/errors.js";
-import { PARTITION, SORT } from "../../plan/dynamodb/names.js";
 import type { FoldCall, FoldedBucket } from "../port/adapter.js";
 import type { Totals } from "../port/totals.js";
 import { bucketsKey, EPOCH, isLeased, leasesOf, STATE, SUMS, stateKey, sumsKey } from "./buckets.js";
@@ -50,7 +49,7 @@ async function foldBucket(
   deadline: Deadline,
 ): Promise<Pick<FoldedBucket, "state" | "groups" | "records">> {
   const { name } = sums.contribution;
-  const pk = { S: bucketsKey(name) };
+  const pk = bucketsKey(name);
   const epoch = state[EPOCH]?.N ?? "0";
   const totals: Totals = new Map();
   await sums.addContributions(bucket, undefined, true, totals, deadline);
@@ -58,8 +57,7 @@ async function foldBucket(
   const keys = parts.map((_, part) => sumsKey(bucket, epoch, part));
   for (const [index, part] of parts.entries()) {
     const Item: Item = {
-      [PARTITION]: pk,
-      [SORT]: { S: keys[index] as string },
+      ...requests.key.item({ pk, sk: keys[index] as string }),
       [EPOCH]: { N: epoch },
       [SUMS]: { S: part },
     };
@@ -74,7 +72,7 @@ async function foldBucket(
       "UpdateItem",
       {
         TableName: requests.table,
-        Key: { [PARTITION]: pk, [SORT]: { S: stateKey(bucket) } },
+        Key: requests.key.item({ pk, sk: stateKey(bucket) }),
         UpdateExpression: `SET #s = :folded, #p = :parts${removes.length === 0 ? "" : ` REMOVE ${removes.join(", ")}`}`,
         ConditionExpression: "#e = :epoch",
         ExpressionAttributeNames: {
@@ -95,13 +93,9 @@ async function foldBucket(
     if (conditionFailed(thrown) === undefined) throw thrown;
     folded = false;
   }
-  const stale = folded ? old.map((item) => item[SORT]?.S ?? "").filter((key) => !keys.includes(key)) : keys;
+  const stale = folded ? old.map((item) => requests.key.of(item).sk).filter((key) => !keys.includes(key)) : keys;
   for (const key of stale) {
-    await requests.send(
-      "DeleteItem",
-      { TableName: requests.table, Key: { [PARTITION]: pk, [SORT]: { S: key } } },
-      deadline,
-    );
+    await requests.send("DeleteItem", { TableName: requests.table, Key: requests.key.item({ pk, sk: key }) }, deadline);
   }
   if (!folded) return { state: "lost" };
   let records = 0;

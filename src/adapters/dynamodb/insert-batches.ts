@@ -10,7 +10,7 @@ import type { Write } from "../port/write.js";
 import { living } from "./expiry.js";
 import { compareStored, homeItem, insertOne } from "./insert.js";
 import { Kept, keyOfNames } from "./kept.js";
-import { keyOfItem, readItems, storedForm } from "./read-records.js";
+import { readItems, storedForm } from "./read-records.js";
 import type { StoredEntity } from "./write.js";
 
 /** Statements of one BatchExecuteStatement, and bytes of a statement's text. */
@@ -57,7 +57,7 @@ export async function insertInBatches(batch: Batch): Promise<void> {
 async function writeBlindly(inserts: readonly Insert[], applied: WriteOutcome, batch: Batch): Promise<void> {
   const { outcomes, write, entity } = batch;
   const writes = inserts.map(({ item }): BatchWrite<Item> => ({ PutRequest: { Item: item } }));
-  const left = await writeBatches(writes, storedForm, entity.requests, write.attempts);
+  const left = await writeBatches(writes, storedForm(entity.requests), entity.requests, write.attempts);
   for (const { at } of inserts) outcomes[at] = applied;
   for (const one of left) await settleLeft(inserts[one.position] as Insert, one, batch);
 }
@@ -160,7 +160,7 @@ async function settleMet(met: readonly Insert[], resent: ReadonlySet<number>, ba
   const again: Insert[] = [];
   for (const insert of met) {
     const record = records[insert.at] as RecordData;
-    const item = found.get(keyOfItem(insert.item));
+    const item = found.get(entity.requests.key.text(insert.item));
     try {
       const stored = living(item && entity.codec.stored(item), entity);
       // Deleted in between, or expired: the insert is made anew.

@@ -11,8 +11,9 @@ import { compareStored, homeItem, insertOne } from "./insert.js";
 import { insertInBatches } from "./insert-batches.js";
 import { listBuckets } from "./listed-buckets.js";
 import { readItems } from "./read-records.js";
+import { keyText } from "./table-key.js";
 import { besides, putBeside, TRANSACTION_ITEMS, transact } from "./transaction.js";
-import { ABSENT, type StoredEntity } from "./write.js";
+import { absent, type StoredEntity } from "./write.js";
 
 /** Transactions of one call under way at once. */
 const TRANSACTIONS_IN_FLIGHT = 8;
@@ -148,7 +149,7 @@ function prepare(position: number, record: RecordData, version: number, write: W
   const put = {
     TableName: requests.table,
     Item: homeItem(record, version, write.id, entity),
-    ConditionExpression: ABSENT,
+    ...absent(requests.key),
   };
   return { position, derived, version, items: [{ Put: put }, ...derived.map((one) => putBeside(one, requests))] };
 }
@@ -170,8 +171,7 @@ async function settlePresent(
   const recordOf = ({ position }: Prepared): RecordData => records[position] as RecordData;
   const found = await readItems(group.map(recordOf), true, entity, write.attempts);
   return group.filter((one) => {
-    const { pk, sk } = codec.key(recordOf(one));
-    const item = found.get(`${pk}\0${sk}`);
+    const item = found.get(keyText(codec.key(recordOf(one))));
     if (item === undefined) return true;
     try {
       const stored = living(codec.stored(item), entity);

@@ -54,7 +54,7 @@ export async function insertOne(
       const put = {
         TableName: requests.table,
         Item: item,
-        ConditionExpression: sameVersion(expired, to),
+        ConditionExpression: sameVersion(expired, requests.key, to),
         ...to.members(),
         ReturnValuesOnConditionCheckFailure: "ALL_OLD",
       };

@@ -3,13 +3,14 @@ import { KeyfoldError } from "../../internal/errors.js";
 import { bucketStart } from "../../model/bucket.js";
 import type { Doc, Item } from "../../patterns/dynamodb/driver.js";
 import { beyond, END, splitKey } from "../../plan/dynamodb/key-encoding.js";
-import { PARTITION, PLACE, SORT } from "../../plan/dynamodb/names.js";
+import { PLACE } from "../../plan/dynamodb/names.js";
 import type { DynamoWalk } from "../../plan/dynamodb/types.js";
 import type { PageCall, RecordData } from "../port/adapter.js";
 import { walkedBucket } from "../port/bucket-walk.js";
 import { bucketComponent, compileAsked } from "./keys.js";
 import { isConsistent } from "./read-records.js";
 import type { Requests } from "./requests.js";
+import { keyText } from "./table-key.js";
 import type { StoredEntity } from "./write.js";
 
 /**
@@ -31,9 +32,8 @@ export async function listBuckets(
   const fresh = new Map<string, Item>();
   for (const record of records) {
     for (const { place, key } of listedOf(record, codec)) {
-      const name = [key.pk, key.sk];
-      if (known.has(place, name)) continue;
-      fresh.set(`${key.pk}\0${key.sk}`, { [PARTITION]: { S: key.pk }, [SORT]: { S: key.sk }, [PLACE]: { S: place } });
+      const name = keyText(key);
+      if (!known.has(place, [name])) fresh.set(name, { ...requests.key.item(key), [PLACE]: { S: place } });
     }
   }
   const items = [...fresh.values()];
@@ -41,7 +41,7 @@ export async function listBuckets(
   const worker = async (): Promise<void> => {
     for (let item = items[next++]; item !== undefined; item = items[next++]) {
       await requests.send("PutItem", { TableName: requests.table, Item: item }, deadline);
-      known.add(item[PLACE]?.S ?? "", [item[PARTITION]?.S, item[SORT]?.S]);
+      known.add(item[PLACE]?.S ?? "", [requests.key.text(item)]);
     }
   };
   await Promise.all(Array.from({ length: Math.min(IN_FLIGHT, items.length) }, worker));
@@ -90,7 +90,8 @@ export function compileNames({ unit, direction, partition, range }: DynamoWalk, 
     do {
       const input: Doc = {
         TableName: requests.table,
-        KeyConditionExpression: `${PARTITION} = :pk AND ${SORT} BETWEEN :from AND :to`,
+        KeyConditionExpression: "#pk = :pk AND #sk BETWEEN :from AND :to",
+        ExpressionAttributeNames: { "#pk": requests.key.partition, "#sk": requests.key.sort },
         ExpressionAttributeValues: {
           ":pk": { S: group({ params, after: undefined, shard: 0, bucket: undefined }) },
           ":from": { S: least === undefined ? END : bucketComponent(least) },
@@ -105,7 +106,7 @@ export function compileNames({ unit, direction, partition, range }: DynamoWalk, 
       const output = await requests.send("Query", input, deadline);
       each(Number((output["ConsumedCapacity"] as { readonly CapacityUnits?: number } | undefined)?.CapacityUnits ?? 0));
       const found = ((output["Items"] as readonly Item[] | undefined) ?? []).map(
-        (item) => splitKey(item[SORT]?.S ?? "")[0] ?? "",
+        (item) => splitKey(requests.key.of(item).sk)[0] ?? "",
       );
       const names = found.filter((name) => name !== passed);
       if (names.length > 0) yield names;

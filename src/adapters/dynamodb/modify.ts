@@ -5,7 +5,7 @@ import type { Field } from "../../model/field.js";
 import type { AttributeValue, Doc, Item } from "../../patterns/dynamodb/driver.js";
 import { conditionFailed } from "../../patterns/dynamodb/errors.js";
 import { checkSize, itemSize } from "../../patterns/dynamodb/item-size.js";
-import { PARTITION, VERSION, WRITES } from "../../plan/dynamodb/names.js";
+import { VERSION, WRITES } from "../../plan/dynamodb/names.js";
 import type { Changes, ConditionalCall, RecordData } from "../port/adapter.js";
 import { scaledInteger, scaledText } from "../port/conditions.js";
 import { MOST_DECIMAL } from "../port/increments.js";
@@ -131,7 +131,7 @@ function shapeOf(
     sets.push(...remembers);
     const removes = remove.map((name) => to.name(name));
     const conditions = [
-      ...(upsert ? [] : [`attribute_exists(${PARTITION})`]),
+      ...(upsert ? [] : [`attribute_exists(${to.key(codec.tableKey.partition)})`]),
       // The write is not among those that the item remembers.
       ...WRITES.map((name) => `NOT ${to.name(name)} = ${id}`),
       ...guards,
@@ -293,7 +293,7 @@ async function modifySeen(
       const items = [
         { Update: update },
         ...puts.map((one) => putBeside(one, requests)),
-        ...gone.map((one) => deleteBeside(one, requests.table)),
+        ...gone.map((one) => deleteBeside(one, requests)),
       ];
       reply = await transact(items, entity, write.attempts);
     }

@@ -2,7 +2,6 @@ import type { Deadline } from "../../internal/deadline.js";
 import { bucketStart } from "../../model/bucket.js";
 import type { Fields } from "../../model/field.js";
 import type { Doc, Item } from "../../patterns/dynamodb/driver.js";
-import { PARTITION, SORT } from "../../plan/dynamodb/names.js";
 import type { DynamoQuery } from "../../plan/dynamodb/types.js";
 import type { PageCall, RecordData } from "../port/adapter.js";
 import { compareText } from "../port/conditions.js";
@@ -43,11 +42,12 @@ export function compileQuery(
   return (params, call, shard, bucket) => {
     const asked = { params, after: call.after, shard, bucket };
     const values: Record<string, { readonly S: string }> = { ":pk": { S: partition(asked) } };
-    let condition = `${partitionAttribute} = :pk`;
+    const names = new Placeholders();
+    let condition = `${names.key(partitionAttribute)} = :pk`;
     if (from !== undefined && to !== undefined) {
       values[":from"] = { S: from(asked) };
       values[":to"] = { S: to(asked) };
-      condition += ` AND ${sortAttribute} BETWEEN :from AND :to`;
+      condition += ` AND ${names.key(sortAttribute)} BETWEEN :from AND :to`;
     }
     const input: Doc = {
       TableName: table,
@@ -58,16 +58,15 @@ export function compileQuery(
     };
     if (index !== undefined) input["IndexName"] = index;
     if ((index === undefined || local === true) && isConsistent(call.consistency)) input["ConsistentRead"] = true;
-    if (filter !== undefined || hide !== undefined || projection !== undefined) {
-      const to = new Placeholders();
-      if (projection !== undefined) input["ProjectionExpression"] = projection.map((one) => to.name(one)).join(", ");
-      const conditions = filter === undefined ? [] : [...filter.where, ...rangeConditions(filter.range, params)];
-      const tests = [...conditionExpressions(conditions, fields, attribute, to), ...(hide?.(to) ?? [])];
-      if (tests.length > 0) input["FilterExpression"] = tests.join(" AND ");
-      const members = to.members();
-      if (members["ExpressionAttributeNames"] !== undefined) {
-        input["ExpressionAttributeNames"] = members["ExpressionAttributeNames"];
-      }
+    if (projection !== undefined) input["ProjectionExpression"] = projection.map((one) => names.key(one)).join(", ");
+    const conditions = filter === undefined ? [] : [...filter.where, ...rangeConditions(filter.range, params)];
+    const tests = [...conditionExpressions(conditions, fields, attribute, names), ...(hide?.(names) ?? [])];
+    if (tests.length > 0) input["FilterExpression"] = tests.join(" AND ");
+    const members = names.members();
+    if (members["ExpressionAttributeNames"] !== undefined) {
+      input["ExpressionAttributeNames"] = members["ExpressionAttributeNames"];
+    }
+    if (members["ExpressionAttributeValues"] !== undefined) {
       input["ExpressionAttributeValues"] = { ...values, ...(members["ExpressionAttributeValues"] as object) };
     }
     return input;
@@ -184,6 +183,7 @@ export async function queryAll(
   requests: Requests,
   deadline: Deadline,
 ): Promise<number> {
+  const { key } = requests;
   let start: Item | undefined;
   let units = 0;
   if (range !== undefined && compareText(range.from, range.to) > 0) return units;
@@ -192,8 +192,8 @@ export async function queryAll(
       "Query",
       {
         TableName: table,
-        KeyConditionExpression:
-          range === undefined ? `${PARTITION} = :pk` : `${PARTITION} = :pk AND ${SORT} BETWEEN :from AND :to`,
+        KeyConditionExpression: range === undefined ? "#pk = :pk" : "#pk = :pk AND #sk BETWEEN :from AND :to",
+        ExpressionAttributeNames: { "#pk": key.partition, ...(range === undefined ? {} : { "#sk": key.sort }) },
         ExpressionAttributeValues: {
           ":pk": { S: partition },
           ...(range === undefined ? {} : { ":from": { S: range.from }, ":to": { S: range.to } }),

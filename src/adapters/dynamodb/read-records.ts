@@ -5,10 +5,11 @@ import type { Leftover } from "../../patterns/dynamodb/batch-run.js";
 import { type ItemForm, readBatches } from "../../patterns/dynamodb/batches.js";
 import type { Item } from "../../patterns/dynamodb/driver.js";
 import { itemSize } from "../../patterns/dynamodb/item-size.js";
-import { PARTITION, SORT } from "../../plan/dynamodb/names.js";
 import type { DynamoFieldSource } from "../../plan/dynamodb/types.js";
 import type { ReadCall, RecordData, Versioned } from "../port/adapter.js";
 import { living } from "./expiry.js";
+import type { Requests } from "./requests.js";
+import { keyText } from "./table-key.js";
 import type { StoredEntity } from "./write.js";
 
 /** Whether a level asks for a strongly consistent read: every level but `eventual`, since DynamoDB has no other bound. */
@@ -16,13 +17,10 @@ export function isConsistent(level: Consistency): boolean {
   return level !== "eventual";
 }
 
-/** Text of an item's key. */
-export function keyOfItem(item: Item): string {
-  return `${item[PARTITION]?.S}\0${item[SORT]?.S}`;
+/** Items of a table in a batch. */
+export function storedForm({ key }: Requests): ItemForm<Item> {
+  return { size: itemSize, key: (item) => key.text(item) };
 }
-
-/** Items of keyfold's table in a batch. */
-export const storedForm: ItemForm<Item> = { size: itemSize, key: keyOfItem };
 
 /** Reads records by their keys; one answer for each, in order. */
 export async function readMany(
@@ -47,8 +45,7 @@ export async function readMany(
   }
   const found = await readItems(keys, consistent, entity, deadline);
   return keys.map((key) => {
-    const { pk, sk } = codec.key(key);
-    return versioned(found.get(`${pk}\0${sk}`), entity);
+    return versioned(found.get(keyText(codec.key(key))), entity);
   });
 }
 
@@ -99,14 +96,14 @@ export async function readItems(
   const distinct = new Map<string, Item>();
   for (const key of keys) {
     const item = codec.keyItem(key);
-    distinct.set(keyOfItem(item), item);
+    distinct.set(requests.key.text(item), item);
   }
   const found = new Map<string, Item>();
   const left = await readBatches(
     [...distinct.values()],
     { consistent },
-    (item) => found.set(keyOfItem(item), item),
-    storedForm,
+    (item) => found.set(requests.key.text(item), item),
+    storedForm(requests),
     requests,
     deadline,
   );

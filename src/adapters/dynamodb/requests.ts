@@ -6,6 +6,7 @@ import { type ClientLike, type Doc, type Operation, sendOperation } from "../../
 import { cancellationOf, conditionFailed, type Failure, failureOf } from "../../patterns/dynamodb/errors.js";
 import { tracedAttempt } from "../../patterns/dynamodb/traced.js";
 import type { Call } from "../port/adapter.js";
+import type { TableKey } from "./table-key.js";
 
 /**
  * What a write came to. `refused`: the server answered that a condition did not hold, and `thrown` says which.
@@ -20,11 +21,14 @@ export interface RequestSettings {
   /** A call's time when it names none. */
   readonly deadlineMs: number;
   readonly clock?: Clock;
+  /** Names of the table's key. */
+  readonly key: TableKey;
 }
 
 /** Sends operations to one table: deadlines, the one retry layer, events. */
 export class Requests {
   readonly table: string;
+  readonly key: TableKey;
   readonly clock: Clock;
   readonly budget = new RetryBudget();
   readonly #client: ClientLike;
@@ -34,6 +38,7 @@ export class Requests {
   constructor(client: ClientLike, table: string, settings: RequestSettings) {
     this.#client = client;
     this.table = table;
+    this.key = settings.key;
     this.#settings = settings;
     this.clock = settings.clock ?? systemClock;
   }

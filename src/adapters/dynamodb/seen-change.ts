@@ -1,12 +1,13 @@
 import type { Field } from "../../model/field.js";
 import type { AttributeValue, Doc, Item } from "../../patterns/dynamodb/driver.js";
 import { checkSize, itemSize } from "../../patterns/dynamodb/item-size.js";
-import { ENTITY, PARTITION, VERSION, WRITES } from "../../plan/dynamodb/names.js";
+import { ENTITY, VERSION, WRITES } from "../../plan/dynamodb/names.js";
 import type { Changes, RecordData } from "../port/adapter.js";
 import { addTo } from "../port/increments.js";
 import type { Derived, StoredItem } from "./codec.js";
 import { keptText, Placeholders } from "./expressions.js";
-import { ABSENT, type StoredEntity } from "./write.js";
+import type { TableKey } from "./table-key.js";
+import type { StoredEntity } from "./write.js";
 
 /** What a write makes of a record whose stored form was read. */
 export interface SeenChange {
@@ -78,7 +79,7 @@ export function seenUpdate(
   const sets = setsOf({ ...change.set, ...present(entries), [VERSION]: { N: String(version) } }, to);
   sets.push(...remember(writeId, to).sets);
   const removes = [...change.remove, ...absent(entries)].map((name) => to.name(name));
-  const conditions = [sameVersion(found, to), ...demandsOf(to)];
+  const conditions = [sameVersion(found, requests.key, to), ...demandsOf(to)];
   const update: Doc = {
     TableName: requests.table,
     Key: codec.keyItem(key),
@@ -151,7 +152,8 @@ export function hasVersion(version: number, to: Placeholders): string {
 }
 
 /** Nobody wrote the record since it was read. */
-export function sameVersion(stored: StoredItem | undefined, to: Placeholders): string {
-  if (stored === undefined) return ABSENT;
-  return `attribute_exists(${PARTITION}) AND ${hasVersion(stored.version, to)}`;
+export function sameVersion(stored: StoredItem | undefined, { partition }: TableKey, to: Placeholders): string {
+  const key = to.key(partition);
+  if (stored === undefined) return `attribute_not_exists(${key})`;
+  return `attribute_exists(${key}) AND ${hasVersion(stored.version, to)}`;
 }

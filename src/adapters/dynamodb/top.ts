@@ -3,7 +3,7 @@ import { bucketOf, bucketStart } from "../../model/bucket.js";
 import type { TopPattern } from "../../model/description.js";
 import type { Item } from "../../patterns/dynamodb/driver.js";
 import { END, encodeComponent, joinKey, shardName, splitKey } from "../../plan/dynamodb/key-encoding.js";
-import { AMOUNT, GROUP, SORT } from "../../plan/dynamodb/names.js";
+import { AMOUNT, GROUP } from "../../plan/dynamodb/names.js";
 import type { DynamoContribution, DynamoTopPlan } from "../../plan/dynamodb/types.js";
 import type { PageCall, RecordData } from "../port/adapter.js";
 import { Adder, type Totals } from "../port/totals.js";
@@ -54,7 +54,7 @@ export class Sums {
       bucketBounds(from, to),
       consistent,
       (item) => {
-        const [bucket = "", kind] = splitKey(item[SORT]?.S ?? "");
+        const [bucket = "", kind] = splitKey(this.#requests.key.of(item).sk);
         let entry = found.get(bucket);
         if (entry === undefined) {
           entry = { state: undefined, sums: [] };

@@ -9,14 +9,15 @@ import { compileConditions } from "../port/conditions.js";
 import { MAX_RACES, type NotApplied, unknown } from "../port/outcome.js";
 import { sameRecord } from "../port/same-record.js";
 import { runWrite, type Write } from "../port/write.js";
-import { type Derived, keyAttributes, OWNER, type StoredItem } from "./codec.js";
+import { type Derived, OWNER, type StoredItem } from "./codec.js";
 import { living } from "./expiry.js";
 import { Placeholders } from "./expressions.js";
 import { homeItem } from "./insert.js";
 import { listBuckets } from "./listed-buckets.js";
-import { keyOfItem, storedForm, unread } from "./read-records.js";
+import { storedForm, unread } from "./read-records.js";
 import type { Requests } from "./requests.js";
 import { putChange, sameVersion, seenUpdate, updateChange } from "./seen-change.js";
+import { keyText } from "./table-key.js";
 import { besides, deleteBeside, putBeside, sendTransaction, TRANSACTION_ITEMS } from "./transaction.js";
 import { type StoredEntity, versionOfWrite } from "./write.js";
 
@@ -132,7 +133,7 @@ function partsOf(writes: readonly TransactWrite[], entities: ReadonlyMap<string,
   return writes.map((write, at) => {
     const entity = entities.get(write.entity) as StoredEntity;
     const key = "record" in write ? write.record : write.key;
-    const home = keyOfItem(entity.codec.keyItem(key));
+    const home = keyText(entity.codec.key(key));
     const other = seen.get(home);
     if (other !== undefined) {
       throw new KeyfoldError(
@@ -156,8 +157,8 @@ async function readParts(
   const left = await readBatches(
     keys,
     { consistent: true },
-    (item) => found.set(keyOfItem(item), item),
-    storedForm,
+    (item) => found.set(requests.key.text(item), item),
+    storedForm(requests),
     requests,
     deadline,
   );
@@ -213,7 +214,7 @@ function prepare({ write, entity, key }: Part, found: StoredItem | undefined, { 
         TableName: requests.table,
         Item: homeItem(write.record, version, id, entity),
         // What has expired may still lie there: it is replaced.
-        ConditionExpression: sameVersion(found, to),
+        ConditionExpression: sameVersion(found, requests.key, to),
         ...to.members(),
       };
       return { home: { Put }, puts: codec.derive(write.record), gone: [], version, record: write.record };
@@ -231,7 +232,7 @@ function prepare({ write, entity, key }: Part, found: StoredItem | undefined, { 
       const facts = {
         TableName: requests.table,
         Key: codec.keyItem(key),
-        ConditionExpression: sameVersion(stored, to),
+        ConditionExpression: sameVersion(stored, requests.key, to),
         ...to.members(),
       };
       return write.kind === "delete"
@@ -250,7 +251,7 @@ function uniqueClash(prepared: readonly Prepared[]): readonly (NotApplied | unde
   const reasons = prepared.map(({ puts }): NotApplied | undefined => {
     for (const one of puts) {
       if (one.kind !== "unique") continue;
-      const value = keyOfItem(keyAttributes(one.key));
+      const value = keyText(one.key);
       if (owners.has(value)) {
         clash = true;
         return { kind: "notApplied", reason: "unique", unique: one.fields };
@@ -270,11 +271,11 @@ interface Sent {
 
 /** All items of the transaction: home items in the writes' order, then what lies beside them. */
 function itemsOf(prepared: readonly Prepared[], requests: Requests): readonly Sent[] {
-  const gone = new Map(prepared.flatMap((one) => one.gone).map((each) => [keyOfItem(keyAttributes(each.key)), each]));
+  const gone = new Map(prepared.flatMap((one) => one.gone).map((each) => [keyText(each.key), each]));
   const sent: Sent[] = prepared.map(({ home }) => ({ doc: home }));
   prepared.forEach(({ puts }, at) => {
     for (const one of puts) {
-      const value = keyOfItem(keyAttributes(one.key));
+      const value = keyText(one.key);
       const before = gone.get(value);
       // A unique value that one record gives up and another takes is one item, which a transaction may name once.
       gone.delete(value);
@@ -284,7 +285,7 @@ function itemsOf(prepared: readonly Prepared[], requests: Requests): readonly Se
       });
     }
   });
-  for (const one of gone.values()) sent.push({ doc: deleteBeside(one, requests.table) });
+  for (const one of gone.values()) sent.push({ doc: deleteBeside(one, requests) });
   return sent;
 }
 

@@ -3,9 +3,8 @@ import type { Deadline } from "../../internal/deadline.js";
 import { KeyfoldError } from "../../internal/errors.js";
 import type { Doc } from "../../patterns/dynamodb/driver.js";
 import { cancellationOf } from "../../patterns/dynamodb/errors.js";
-import { PARTITION } from "../../plan/dynamodb/names.js";
 import type { WriteOutcome } from "../port/outcome.js";
-import { type Derived, keyAttributes, OWNER, UNTIL } from "./codec.js";
+import { type Derived, OWNER, UNTIL } from "./codec.js";
 import type { Requests, WriteReply } from "./requests.js";
 import type { StoredEntity } from "./write.js";
 
@@ -43,30 +42,30 @@ export function sendTransaction(items: readonly Doc[], requests: Requests, deadl
 }
 
 /** The write of an item beside a home item. A unique value may only be taken from nobody. */
-export function putBeside(one: Derived, { table, clock }: Requests): Doc {
+export function putBeside(one: Derived, { table, key, clock }: Requests): Doc {
   if (one.kind !== "unique") return { Put: { TableName: table, Item: one.item } };
   return {
     Put: {
       TableName: table,
       Item: one.item,
       // A record that has expired has it no more.
-      ConditionExpression: `attribute_not_exists(${PARTITION}) OR #o = :o OR #u <= :now`,
-      ExpressionAttributeNames: { "#o": OWNER, "#u": UNTIL },
+      ConditionExpression: "attribute_not_exists(#pk) OR #o = :o OR #u <= :now",
+      ExpressionAttributeNames: { "#pk": key.partition, "#o": OWNER, "#u": UNTIL },
       ExpressionAttributeValues: { ":o": one.item[OWNER], ":now": { S: new Date(clock.now()).toISOString() } },
     },
   };
 }
 
 /** The removal of an item beside a home item; a unique value only where it is still this record's. */
-export function deleteBeside(one: Derived, table: string): Doc {
-  const Key = keyAttributes(one.key);
+export function deleteBeside(one: Derived, { table, key }: Requests): Doc {
+  const Key = key.item(one.key);
   if (one.kind !== "unique") return { Delete: { TableName: table, Key } };
   return {
     Delete: {
       TableName: table,
       Key,
-      ConditionExpression: `attribute_not_exists(${PARTITION}) OR #o = :o`,
-      ExpressionAttributeNames: { "#o": OWNER },
+      ConditionExpression: "attribute_not_exists(#pk) OR #o = :o",
+      ExpressionAttributeNames: { "#pk": key.partition, "#o": OWNER },
       ExpressionAttributeValues: { ":o": one.item[OWNER] },
     },
   };

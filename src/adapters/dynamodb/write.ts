@@ -1,6 +1,6 @@
 import type { Deadline } from "../../internal/deadline.js";
-import type { Item } from "../../patterns/dynamodb/driver.js";
-import { PARTITION, WRITES } from "../../plan/dynamodb/names.js";
+import type { Doc, Item } from "../../patterns/dynamodb/driver.js";
+import { WRITES } from "../../plan/dynamodb/names.js";
 import type { RecordData } from "../port/adapter.js";
 import type { BucketLeases } from "../port/bucket-leases.js";
 import type { KnownBuckets } from "../port/known-buckets.js";
@@ -8,6 +8,7 @@ import { unknown, type WriteOutcome } from "../port/outcome.js";
 import type { Write } from "../port/write.js";
 import type { Codec, StoredItem } from "./codec.js";
 import type { Requests } from "./requests.js";
+import type { TableKey } from "./table-key.js";
 
 /** One entity's records and all that reading and writing them takes. */
 export interface StoredEntity {
@@ -68,4 +69,6 @@ export async function settle(
 }
 
 /** The condition that nothing is stored under a key. */
-export const ABSENT = `attribute_not_exists(${PARTITION})`;
+export function absent({ partition }: TableKey): Doc {
+  return { ConditionExpression: "attribute_not_exists(#pk)", ExpressionAttributeNames: { "#pk": partition } };
+}

@@ -37,7 +37,7 @@ export function entityParts(
     entity: entity.name,
     key: entity.key,
     home: homeRecipe(entity, home, homeShards(model, entity, home)),
-    attributes: attributesOf(entity),
+    attributes: attributesOf(model, entity),
     expires: entity.expires,
     appendOnly: entity.appendOnly,
     indexed: own
@@ -55,11 +55,11 @@ export function entityParts(
   };
 }
 
-function attributesOf(entity: EntityData): readonly StoredAttribute[] {
+function attributesOf(model: ModelData, entity: EntityData): readonly StoredAttribute[] {
   const names = [...entity.key, ...Object.keys(entity.fields).filter((name) => !entity.key.includes(name))];
   return names.map((field) => ({
     field,
-    attribute: attributeOf(field, entity.fields),
+    attribute: attributeOf(field, entity.fields, model.physical.dynamodb.key),
     type: entity.fields[field] as Field,
   }));
 }

@@ -9,7 +9,7 @@ import type {
 import type { Cut } from "../partitions.js";
 import { askedRows, distinctValues, pageRows, recordsPerGroup, requestsPerSecond } from "../workload.js";
 import { readUnits, writeUnits } from "./load.js";
-import { attributeOf, PARTITION, SORT } from "./names.js";
+import { attributeOf } from "./names.js";
 import type { Need } from "./needs.js";
 import { attributesBytes, expiryBytes, homeOverhead, keyBytes, recordBytes, storageOverhead } from "./sizes.js";
 import type {
@@ -43,7 +43,10 @@ function contributionBytes(key: Parameters<typeof keyBytes>[0]): number {
 }
 
 export function itemBytesOf(model: ModelData, entity: EntityData, parts: DynamoEntity): number {
-  return recordBytes(model, entity) + homeOverhead(entity.name, parts.home, parts.indexed, parts.expires !== undefined);
+  return (
+    recordBytes(model, entity) +
+    homeOverhead(entity.name, parts.home, parts.indexed, parts.expires !== undefined, model.physical.dynamodb.key)
+  );
 }
 
 /** Bytes of an index's entry that does not hold all of its item: the item's key, its own, and what it includes. */
@@ -54,8 +57,12 @@ export function entryBytes(
   key: KeyRecipe,
   { partition, sort, includes = [] }: Pick<DynamoIndex, "partition" | "sort" | "includes">,
 ): number {
-  const fields = Object.keys(entity.fields).filter((field) => includes.includes(attributeOf(field, entity.fields)));
-  const keys = PARTITION.length + SORT.length + keyBytes(home) + partition.length + sort.length + keyBytes(key);
+  const table = model.physical.dynamodb.key;
+  const fields = Object.keys(entity.fields).filter((field) =>
+    includes.includes(attributeOf(field, entity.fields, table)),
+  );
+  const keys =
+    table.partition.length + table.sort.length + keyBytes(home) + partition.length + sort.length + keyBytes(key);
   return keys + (fields.length === 0 ? 0 : attributesBytes(model, entity, fields));
 }
 

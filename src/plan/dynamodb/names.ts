@@ -1,8 +1,5 @@
 /** Names of attributes in a table of keyfold's. */
 
-/** The table's own key. */
-export const PARTITION = "pk";
-export const SORT = "sk";
 /** Which entity a home item or a copy is of. */
 export const ENTITY = "_e";
 /** The record's version: a number that only grows. */
@@ -32,12 +29,22 @@ export function slotOf(index: string): string {
   return index.split("_")[0] as string;
 }
 
-const ours: ReadonlySet<string> = new Set([PARTITION, SORT, ENTITY, VERSION, PLACE, EXPIRES, ...WRITES]);
+const ours: ReadonlySet<string> = new Set(["pk", "sk", ENTITY, VERSION, PLACE, EXPIRES, ...WRITES]);
 
-/** The attribute of a field: its own name, with underscores behind it where that is one of ours. */
-export function attributeOf(field: string, all: { readonly [field: string]: unknown }): string {
+/** The attribute of a field: its own name, with underscores behind it where that is one of ours, or of the table's key. */
+export function attributeOf(
+  field: string,
+  all: { readonly [field: string]: unknown },
+  { partition, sort }: { readonly partition: string; readonly sort: string },
+): string {
   let name = field;
-  while (ours.has(name) || /^([gl]si\d+sk|gsi\d+pk)$/.test(name) || (name !== field && Object.hasOwn(all, name)))
+  while (
+    ours.has(name) ||
+    name === partition ||
+    name === sort ||
+    /^([gl]si\d+sk|gsi\d+pk)$/.test(name) ||
+    (name !== field && Object.hasOwn(all, name))
+  )
     name += "_";
   return name;
 }

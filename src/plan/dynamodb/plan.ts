@@ -9,7 +9,7 @@ import { entityEstimate, patternEstimate, tableEstimate } from "./estimates.js";
 import { grantsOf } from "./grants.js";
 import { lint } from "./lint.js";
 import { homeShards } from "./load.js";
-import { EXPIRES, indexAttributes, localAttribute, PARTITION, SORT } from "./names.js";
+import { EXPIRES, indexAttributes, localAttribute } from "./names.js";
 import { assignIndexes, type Need, needsOf } from "./needs.js";
 import { type Home, homeRecipe, homesOf, tableAccess, togetherInTable, typeOf } from "./places.js";
 import { entryKeys, fieldSources, indexName, needAttributes, projectionsOf } from "./projections.js";
@@ -63,10 +63,11 @@ function designed(model: ModelData): Designed {
   return {
     design: {
       engine: "dynamodb",
-      design: designVersion(decisive(entities, [...indexes.list, ...indexes.local], patterns)),
+      design: designVersion(
+        decisive(model.physical.dynamodb.key, entities, [...indexes.list, ...indexes.local], patterns),
+      ),
       table: {
-        partition: PARTITION,
-        sort: SORT,
+        ...model.physical.dynamodb.key,
         indexes: indexes.list,
         localIndexes: indexes.local,
         expires: expires ? EXPIRES : undefined,
@@ -183,7 +184,13 @@ function planLocalIndexes(
   const local = slots.map((slot): DynamoIndex => {
     const name = `lsi${slot + 1}`;
     const serves = [...assigned].flatMap(([need, at]) => (at === slot ? need.patterns : []));
-    return { name, partition: PARTITION, sort: localAttribute(name), projection: "ALL", serves };
+    return {
+      name,
+      partition: model.physical.dynamodb.key.partition,
+      sort: localAttribute(name),
+      projection: "ALL",
+      serves,
+    };
   });
   const ofLocal = new Map(
     [...assigned].map(([need, slot]) => [need, local[slots.indexOf(slot)] as DynamoIndex] as const),
@@ -212,7 +219,8 @@ function planPattern(pattern: PatternData, context: Context): DynamoPatternPlan 
       const { place, reads, index, need } = placeOf(pattern, entity.name, inTable, context);
       const walk = walkOf(pattern, need?.listed[entity.name]);
       const narrow = index !== undefined && index.projection !== "ALL";
-      const fields = fieldSources(entity, pattern, narrow ? entryKeys(index, place, stored.home) : []);
+      const { key } = model.physical.dynamodb;
+      const fields = fieldSources(entity, pattern, narrow ? entryKeys(index, place, stored.home, key) : [], key);
       return {
         kind: "list",
         ...facts,
@@ -252,7 +260,7 @@ function placeOf(
   pattern: PatternData,
   entity: string,
   inTable: boolean,
-  { needs, indexes, entities }: Context,
+  { model, needs, indexes, entities }: Context,
 ): {
   readonly place: Place;
   readonly reads: DynamoPatternPlan["reads"];
@@ -263,14 +271,14 @@ function placeOf(
   if (inTable) {
     const { home } = entities[entity] as DynamoEntity;
     const reads = { kind: "table" } as const;
-    return { place: { ...tableAttributes, ...home }, reads, index: undefined, need: undefined };
+    return { place: { ...tableAttributes(model), ...home }, reads, index: undefined, need: undefined };
   }
   const need = needs.find((one) => one.patterns.includes(pattern.name));
   if (need === undefined) throw new TypeError(`no place is planned for "${pattern.name}"`);
   const key = need.keys[entity] as KeyRecipe;
   if (need.kind === "copies") {
     const reads = { kind: "copies", place: need.name } as const;
-    return { place: { ...tableAttributes, ...key }, reads, index: undefined, need };
+    return { place: { ...tableAttributes(model), ...key }, reads, index: undefined, need };
   }
   const index = indexes.of(need);
   const place = { index: index.name, partitionAttribute: index.partition, sortAttribute: index.sort, ...key };
@@ -284,12 +292,15 @@ function placeOf(
 
 /** What decides how records are stored and asked for: without who is served by what. */
 function decisive(
+  key: ModelData["physical"]["dynamodb"]["key"],
   entities: { readonly [entity: string]: DynamoEntity },
   indexes: readonly DynamoIndex[],
   patterns: { readonly [name: string]: DynamoPatternPlan | UnservedPattern },
 ): unknown {
   return [
     "dynamodb",
+    // Another key is that of another table.
+    ...(key.partition === "pk" && key.sort === "sk" ? [] : [key]),
     Object.values(entities).map(({ entity, home, attributes, expires, indexed, copies, contributions, uniques }) => [
       entity,
       home,

@@ -1,6 +1,7 @@
 import type { EntityData, ListPattern, ModelData } from "../../model/description.js";
+import type { PhysicalData } from "../../model/physical.js";
 import { designVersion } from "../design.js";
-import { attributeOf, indexAttributes, PARTITION, SORT } from "./names.js";
+import { attributeOf, indexAttributes } from "./names.js";
 import type { Need } from "./needs.js";
 import type { DynamoFieldSource, DynamoIndex, KeyPart, KeyRecipe } from "./types.js";
 
@@ -13,6 +14,9 @@ export interface Projection extends Pick<DynamoIndex, "projection" | "includes">
   readonly widened: boolean;
 }
 
+/** Names of the attributes of the table's key. */
+type TableKeyNames = PhysicalData["dynamodb"]["key"];
+
 /** A key that an entry has in any case. */
 interface OwnKey {
   readonly attribute: string;
@@ -24,10 +28,11 @@ export function entryKeys(
   { partition, sort }: Pick<DynamoIndex, "partition" | "sort">,
   key: KeyRecipe,
   home: KeyRecipe,
+  table: TableKeyNames,
 ): readonly OwnKey[] {
   return [
-    { attribute: PARTITION, parts: home.partition },
-    { attribute: SORT, parts: home.sort },
+    { attribute: table.partition, parts: home.partition },
+    { attribute: table.sort, parts: home.sort },
     { attribute: partition, parts: key.partition },
     { attribute: sort, parts: key.sort },
   ];
@@ -41,6 +46,7 @@ export function fieldSources(
   entity: EntityData,
   pattern: ListPattern,
   keys: readonly OwnKey[],
+  table: TableKeyNames,
 ): readonly DynamoFieldSource[] | undefined {
   const { select } = pattern;
   if (select === undefined) return undefined;
@@ -50,7 +56,7 @@ export function fieldSources(
     const type = entity.fields[field];
     if (type === undefined) throw new TypeError(`entity "${entity.name}" has no field "${field}"`);
     const inKey = field === expires ? undefined : componentOf(field, keys);
-    return { field, type, ...(inKey ?? { attribute: attributeOf(field, entity.fields) }) };
+    return { field, type, ...(inKey ?? { attribute: attributeOf(field, entity.fields, table) }) };
   });
 }
 
@@ -76,18 +82,20 @@ export function needAttributes(
   homes: { readonly [entity: string]: KeyRecipe },
 ): readonly string[] | undefined {
   const found = new Set<string>();
+  const table = model.physical.dynamodb.key;
   for (const name of need.patterns) {
     const pattern = model.patterns[name];
     if (pattern === undefined || (pattern.kind !== "list" && pattern.kind !== "listByKey")) return undefined;
     const entity = model.entities[pattern.entity] as EntityData;
-    const keys = entryKeys(indexAttributes(slot), need.keys[entity.name] as KeyRecipe, homes[entity.name] as KeyRecipe);
-    const sources = fieldSources(entity, pattern, keys);
+    const own = need.keys[entity.name] as KeyRecipe;
+    const keys = entryKeys(indexAttributes(slot), own, homes[entity.name] as KeyRecipe, table);
+    const sources = fieldSources(entity, pattern, keys, table);
     if (sources === undefined) return undefined;
     for (const { attribute, component } of sources) if (component === undefined) found.add(attribute);
     // A range beside the order is tested on the entry.
     const { range } = pattern;
     if (range !== undefined && range.field !== pattern.order[0]?.field) {
-      found.add(attributeOf(range.field.split(".")[0] as string, entity.fields));
+      found.add(attributeOf(range.field.split(".")[0] as string, entity.fields, table));
     }
   }
   return [...found].sort();

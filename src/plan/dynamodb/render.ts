@@ -9,6 +9,7 @@ import type {
   DynamoPatternPlan,
   DynamoPlan,
   DynamoQuery,
+  DynamoTable,
   EstimatedEntity,
   EstimatedPattern,
   KeyPart,
@@ -17,8 +18,8 @@ import type {
 /** The plan as text: what is stored, what is asked, what it costs, what is wrong. */
 export function renderDynamodb(plan: DynamoPlan): string {
   const lines = [`plan for dynamodb, design ${plan.design}`, "", ...renderTable(plan.table), ""];
-  for (const entity of Object.values(plan.entities)) lines.push(...renderEntity(entity), "");
-  for (const pattern of Object.values(plan.patterns)) lines.push(...renderPattern(pattern), "");
+  for (const entity of Object.values(plan.entities)) lines.push(...renderEntity(entity, plan.table), "");
+  for (const pattern of Object.values(plan.patterns)) lines.push(...renderPattern(pattern, plan.table), "");
   lines.push(...renderFindings(plan.findings));
   return `${lines.join("\n")}\n`;
 }
@@ -49,12 +50,12 @@ function renderMoney({ reads, writes, storage }: DynamoMoney): string {
   return `${formatNumber(sum)} a month: ${formatNumber(reads)} for reads, ${formatNumber(writes)} for writes, ${formatNumber(storage)} for storage`;
 }
 
-function renderEntity(entity: EstimatedEntity): string[] {
+function renderEntity(entity: EstimatedEntity, { partition, sort }: DynamoTable): string[] {
   const { estimate } = entity;
   const lines = [
     `entity ${entity.entity}`,
-    `  item     pk ${renderParts(entity.home.partition)}`,
-    `           sk ${renderParts(entity.home.sort)}`,
+    `  item     ${partition} ${renderParts(entity.home.partition)}`,
+    `           ${sort} ${renderParts(entity.home.sort)}`,
   ];
   for (const [index, { field, attribute, type }] of entity.attributes.entries()) {
     const facts = [type.kind as string];
@@ -67,11 +68,11 @@ function renderEntity(entity: EstimatedEntity): string[] {
   if (entity.expires !== undefined) lines.push(`  expires  at ${entity.expires}, with all that is made of it`);
   for (const entry of entity.indexed)
     lines.push(
-      ...renderEntry(`entry in ${entry.index}`, entry, entry.attributes.partition ?? "pk", entry.attributes.sort),
+      ...renderEntry(`entry in ${entry.index}`, entry, entry.attributes.partition ?? partition, entry.attributes.sort),
     );
-  for (const entry of entity.copies) lines.push(...renderEntry("copy", entry));
-  for (const entry of entity.contributions) lines.push(...renderEntry("contribution", entry));
-  for (const entry of entity.uniques) lines.push(...renderEntry("unique value", entry));
+  for (const entry of entity.copies) lines.push(...renderEntry("copy", entry, partition, sort));
+  for (const entry of entity.contributions) lines.push(...renderEntry("contribution", entry, partition, sort));
+  for (const entry of entity.uniques) lines.push(...renderEntry("unique value", entry, partition, sort));
   const { table, indexes } = estimate.insertUnits;
   const items = estimate.items === 1 ? "1 item" : `${formatNumber(estimate.items)} items in one transaction`;
   lines.push(
@@ -82,7 +83,12 @@ function renderEntity(entity: EstimatedEntity): string[] {
   return lines;
 }
 
-function renderEntry(what: string, { key, has, where, serves }: DynamoEntry, partition = "pk", sort = "sk"): string[] {
+function renderEntry(
+  what: string,
+  { key, has, where, serves }: DynamoEntry,
+  partition: string,
+  sort: string,
+): string[] {
   const only = [
     ...has.map((field) => `has ${field}`),
     ...where.map(({ field, operator, value }) => `${field} ${operator} ${constantText(value)}`),
@@ -122,9 +128,9 @@ function renderParts(parts: readonly KeyPart[]): string {
     .join("");
 }
 
-function renderPattern(plan: EstimatedPattern | UnservedPattern): string[] {
+function renderPattern(plan: EstimatedPattern | UnservedPattern, table: DynamoTable): string[] {
   if (plan.kind === "unserved") return [`pattern ${plan.pattern}`, `  unserved ${plan.why}`];
-  const lines = [`pattern ${plan.pattern} (${plan.entity}, ${plan.consistency})`, ...renderRequests(plan)];
+  const lines = [`pattern ${plan.pattern} (${plan.entity}, ${plan.consistency})`, ...renderRequests(plan, table)];
   const { rows, requests, readUnits, readUnitsFolded, requestsPerSecond, moneyPerMonth } = plan.estimate;
   const facts = [
     `${formatNumber(rows)} row${rows === 1 ? "" : "s"}`,
@@ -139,7 +145,7 @@ function renderPattern(plan: EstimatedPattern | UnservedPattern): string[] {
   return lines;
 }
 
-function renderRequests(plan: DynamoPatternPlan): string[] {
+function renderRequests(plan: DynamoPatternPlan, { partition }: DynamoTable): string[] {
   switch (plan.kind) {
     case "get":
       return ["  request  GetItem, or BatchGetItem for many, by the item's key"];
@@ -148,7 +154,7 @@ function renderRequests(plan: DynamoPatternPlan): string[] {
         ...(plan.walk === undefined
           ? []
           : [
-              `  buckets  Query pk = ${renderBound(plan.walk.partition)}: the ${plan.walk.unit}s that there are, ${plan.walk.direction === "desc" ? "newest" : "oldest"} first; of each, as far as rows are missing:`,
+              `  buckets  Query ${partition} = ${renderBound(plan.walk.partition)}: the ${plan.walk.unit}s that there are, ${plan.walk.direction === "desc" ? "newest" : "oldest"} first; of each, as far as rows are missing:`,
             ]),
         `  request  ${renderQuery(plan.request)}`,
         `  next     ${renderQuery(plan.next)}`,
@@ -160,7 +166,7 @@ function renderRequests(plan: DynamoPatternPlan): string[] {
       ];
     case "top":
       return [
-        `  request  Query pk = ${renderAsked(plan.buckets.partition)}: the buckets, with their sums where they are folded`,
+        `  request  Query ${partition} = ${renderAsked(plan.buckets.partition)}: the buckets, with their sums where they are folded`,
         `  then     Query of the contributions of each bucket that is not folded`,
       ];
     default:

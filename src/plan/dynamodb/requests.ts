@@ -1,5 +1,4 @@
-import type { EntityData, ListPattern, TogetherPattern } from "../../model/description.js";
-import { PARTITION, SORT } from "./names.js";
+import type { EntityData, ListPattern, ModelData, TogetherPattern } from "../../model/description.js";
 import { typeOf } from "./places.js";
 import type {
   AskedKey,
@@ -24,7 +23,11 @@ export interface Place {
   readonly sort: readonly KeyPart[];
 }
 
-export const tableAttributes = { index: undefined, partitionAttribute: PARTITION, sortAttribute: SORT } as const;
+/** The attributes of the table's own key. */
+export function tableAttributes(model: ModelData): Pick<Place, "index" | "partitionAttribute" | "sortAttribute"> {
+  const { partition, sort } = model.physical.dynamodb.key;
+  return { index: undefined, partitionAttribute: partition, sortAttribute: sort };
+}
 
 /** The partition's key in terms of a question's parameters. */
 function askedPartition(parts: readonly KeyPart[]): { readonly key: AskedKey; readonly shards: number } {

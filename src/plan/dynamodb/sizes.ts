@@ -1,5 +1,6 @@
 import type { EntityData, ModelData } from "../../model/description.js";
 import type { Field } from "../../model/field.js";
+import type { PhysicalData } from "../../model/physical.js";
 import { typicalItems } from "../workload.js";
 import { ENTITY, EXPIRES, VERSION, WRITES } from "./names.js";
 import type { DynamoIndexEntry, KeyPart, KeyRecipe } from "./types.js";
@@ -162,14 +163,15 @@ export function homeOverhead(
   home: KeyRecipe,
   entries: readonly Pick<DynamoIndexEntry, "attributes" | "key">[],
   expires: boolean,
+  { partition, sort }: PhysicalData["dynamodb"]["key"],
 ): number {
-  const ownKey = "pk".length + "sk".length + keyBytes(home);
+  const ownKey = partition.length + sort.length + keyBytes(home);
   const ownEntity = ENTITY.length + Buffer.byteLength(entity);
   return entries.reduce(
-    (sum, { attributes: { partition, sort }, key }) =>
-      partition === undefined
-        ? sum + sort.length + keyBytes({ partition: [], sort: key.sort })
-        : sum + partition.length + sort.length + keyBytes(key),
+    (sum, { attributes, key }) =>
+      attributes.partition === undefined
+        ? sum + attributes.sort.length + keyBytes({ partition: [], sort: key.sort })
+        : sum + attributes.partition.length + attributes.sort.length + keyBytes(key),
     ownKey + ownEntity + bookkeeping + (expires ? expiryBytes : 0),
   );
 }
