@@ -86,7 +86,9 @@ async function scenario(model: ReturnType<typeof modelOf>, table: string): Promi
   let shop = connect(model, adapter);
   const said: unknown[] = [];
   const say = (answer: unknown): void => {
-    said.push(JSON.parse(JSON.stringify(answer, (name, value) => (name.startsWith("version") ? undefined : value)) ?? "null"));
+    said.push(
+      JSON.parse(JSON.stringify(answer, (name, value) => (name.startsWith("version") ? undefined : value)) ?? "null"),
+    );
   };
   const orderOf = (orderId: number) => ({
     customerId: `c${orderId % 2}`,

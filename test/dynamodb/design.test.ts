@@ -210,6 +210,38 @@ describe("apply", () => {
     expect(dropped.items.filter(({ kind, state }) => kind === "index" && state === "extra")).toEqual([]);
   });
 
+  test("says where records lie that a changed model would not find, and changes nothing", async () => {
+    const device = entity("device", {
+      schema: z.object({ site: z.string(), id: z.int(), at: z.date() }),
+      key: ["site", "id"],
+    });
+    const modelOf = (writesPerSecond: number) =>
+      defineModel({
+        entities: { device },
+        patterns: { ofSite: list(device, { by: ["site"], order: { id: "asc" } }) },
+        workload: { device: { records: 1_000, bytes: 100, writesPerSecond, distinct: { site: 1 } } },
+      });
+    const adapter = adapterOf();
+    await apply(modelOf(10), adapter);
+    const shop = connect(modelOf(10), adapter);
+    await shop.device.insert({ site: "a", id: 1, at: new Date(0) });
+    // So many writes of one site want its partition in four shards.
+    const busy = modelOf(4_000);
+    const state = await apply(busy, adapter);
+    expect(state.ready).toBe(false);
+    const [differs, ...others] = state.items.filter((item) => item.state !== "same");
+    expect(others).toEqual([]);
+    expect(differs).toMatchObject({
+      kind: "contents",
+      name: "device/home device,site:string,*4/device,id:int",
+      state: "differs",
+    });
+    expect(differs?.detail).toContain("its records lie by device,site:string/device,id:int");
+    expect(await codeOf(connect(busy, adapter).ofSite({ site: "a" }))).toBe("DESIGN_DIFFERS");
+    expect((await apply(modelOf(20), adapter)).items.every((item) => item.state === "same")).toBe(true);
+    expect((await shop.ofSite({ site: "a" })).items).toHaveLength(1);
+  });
+
   test("an existing table with data of others is adopted, and their items are left alone", async () => {
     const table = freshName();
     const adapter = dynamodb(client, { table });

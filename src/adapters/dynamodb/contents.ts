@@ -2,7 +2,7 @@ import type { Deadline } from "../../internal/deadline.js";
 import type { Item } from "../../patterns/dynamodb/driver.js";
 import { joinKey, splitKey } from "../../plan/dynamodb/key-encoding.js";
 import { slotOf } from "../../plan/dynamodb/names.js";
-import type { DynamoTableDesign } from "../../plan/dynamodb/types.js";
+import type { DynamoEntity, DynamoTableDesign, KeyPart } from "../../plan/dynamodb/types.js";
 import { queryAll } from "./query.js";
 import type { Requests } from "./requests.js";
 
@@ -13,11 +13,13 @@ import type { Requests } from "./requests.js";
 export interface Place {
   readonly name: string;
   readonly entities: readonly string[];
-  /** Patterns that wait for it; none: it is a unique constraint or an expiry, and everything does. */
+  /** Patterns that wait for it; none: it is a home, a unique constraint or an expiry, and everything does. */
   readonly patterns: readonly string[];
+  /** Of a home: what the names of all homes of its entity begin with. Records do not move from one home to another. */
+  readonly home?: string;
 }
 
-/** All places of a plan beside the homes. */
+/** All places of a plan, those of the homes first. */
 export function placesOf(plan: DynamoTableDesign): readonly Place[] {
   const places = new Map<string, { entities: string[]; patterns: string[] }>();
   for (const entity of Object.values(plan.entities)) {
@@ -34,7 +36,35 @@ export function placesOf(plan: DynamoTableDesign): readonly Place[] {
     // Records that were there before carry no time to live yet, nor does what was made of them.
     if (expires !== undefined) places.set(expiryPlace(entity), { entities: [entity], patterns: [] });
   }
-  return [...places].map(([name, { entities, patterns }]) => ({ name, entities, patterns }));
+  return [
+    ...Object.values(plan.entities).map(homePlace),
+    ...[...places].map(([name, { entities, patterns }]) => ({ name, entities, patterns })),
+  ];
+}
+
+/** Where an entity's records lie, as a place: another key, or another number of shards, is another home. */
+function homePlace({ entity, home }: DynamoEntity): Place {
+  const text = (parts: readonly KeyPart[]): string =>
+    parts
+      .map((part) => {
+        switch (part.kind) {
+          case "text":
+            return part.text;
+          case "field":
+            return part.type.kind === "decimal"
+              ? `${part.field}:decimal(${part.type.scale})`
+              : `${part.field}:${part.type.kind}`;
+          case "bucket":
+            return `${part.unit}(${part.field})`;
+          case "shard":
+            return `*${part.count}`;
+          default:
+            return part satisfies never;
+        }
+      })
+      .join(",");
+  const begin = `${entity}/home `;
+  return { name: `${begin}${text(home.partition)}/${text(home.sort)}`, entities: [entity], patterns: [], home: begin };
 }
 
 /** The place that is whole when all items of an entity carry their time to live. */

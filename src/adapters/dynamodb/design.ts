@@ -4,7 +4,7 @@ import type { Doc } from "../../patterns/dynamodb/driver.js";
 import { indexDefinition, tableDefinition } from "../../plan/dynamodb/create-table.js";
 import type { DynamoIndex, DynamoTableDesign } from "../../plan/dynamodb/types.js";
 import type { ApplyCall, Call, DesignItem, DesignState } from "../port/adapter.js";
-import { type Place, PlacesState, placesOf } from "./contents.js";
+import { type Filled, type Place, PlacesState, placesOf } from "./contents.js";
 import { fillPlaces } from "./fill.js";
 import type { Requests } from "./requests.js";
 import type { StoredEntity } from "./write.js";
@@ -54,14 +54,18 @@ export class DynamoDesign {
     const table = await this.#describe(deadline);
     const items = [this.#tableItem(table), ...(await this.#expiryItems(table, deadline)), ...this.#indexItems(table)];
     const usable = items[0]?.state === "same";
-    const known = usable ? await this.#state.read(deadline) : new Map();
+    const known: ReadonlyMap<string, Filled> = usable ? await this.#state.read(deadline) : new Map();
     for (const place of this.#places) {
       const found = known.get(place.name);
+      if (place.home !== undefined) {
+        if (usable) items.push(...homeItems(place, known));
+        continue;
+      }
       const state = found === undefined ? "missing" : found.whole ? "same" : "building";
       items.push(...contentsItems(place, state));
     }
     for (const name of known.keys()) {
-      if (this.#places.some((place) => place.name === name)) continue;
+      if (this.#places.some((place) => place.name === name || isOtherHome(place, name))) continue;
       items.push({
         kind: "contents",
         name,
@@ -197,7 +201,15 @@ export class DynamoDesign {
     await this.#changeIndexes(table, created, call, deadline);
     // Places that were whole before are left alone; the others are filled in one pass over the table.
     const known = await this.#state.read(deadline);
-    const open = this.#places.filter((place) => known.get(place.name)?.whole !== true);
+    // Where records lie elsewhere than the model says, nothing can be made of them.
+    if (this.#places.some((place) => homeItems(place, known).some(({ state }) => state === "differs"))) {
+      return stateOf(await this.#compare(deadline));
+    }
+    const unfilled = this.#places.filter((place) => known.get(place.name)?.whole !== true);
+    for (const { name, home } of unfilled) {
+      if (home !== undefined) await this.#state.write(name, { whole: true, segments: [] }, deadline);
+    }
+    const open = unfilled.filter(({ home }) => home === undefined);
     if (open.length > 0) {
       await fillPlaces(open, known, this.#state, this.#entities, this.#requests, call, deadline);
       for (const place of open) created.add(place.name);
@@ -333,6 +345,26 @@ function throughputOf(table: StoredTable): Doc {
 
 function isInUse(error: unknown): boolean {
   return (error as { readonly data?: { readonly name?: unknown } }).data?.name === "ResourceInUseException";
+}
+
+function isOtherHome(place: Place, name: string): boolean {
+  return place.home !== undefined && name !== place.name && name.startsWith(place.home);
+}
+
+/** Where the records of an entity lie: said only where something is to be done. */
+function homeItems(place: Place, known: ReadonlyMap<string, Filled>): readonly DesignItem[] {
+  const facts = { kind: "contents", name: place.name } as const;
+  if (place.home === undefined || known.get(place.name)?.whole === true) return [];
+  const other = [...known.keys()].find((name) => isOtherHome(place, name));
+  if (other === undefined) return [{ ...facts, state: known.has(place.name) ? "building" : "missing" }];
+  const lies = other.slice(place.home.length);
+  return [
+    {
+      ...facts,
+      state: "differs",
+      detail: `its records lie by ${lies}, where this model does not find them: keep the key's fields and types, the patterns and the numbers of the workload that decide it, or copy the records into a new table`,
+    },
+  ];
 }
 
 function contentsItems(place: Place, state: "missing" | "same" | "building"): DesignItem[] {
