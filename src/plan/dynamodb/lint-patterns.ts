@@ -174,7 +174,8 @@ function unbounded(
 ): readonly Finding[] {
   const fields = pattern.by.flatMap((part) => (part.kind === "field" ? [part.field] : []));
   if (fields.length < pattern.by.length || plan.reads.kind === "table" || plan.kind !== "list") return [];
-  if (plan.walk !== undefined) return [];
+  // What is cut by time is bounded; of a local index another finding tells.
+  if (plan.walk !== undefined || plan.request.local === true) return [];
   const workload = model.workload.entities[entity.name];
   const even = recordsPerGroup(entity, workload, fields);
   const hottest = (workload?.records ?? 0) * (hottestShare(model, entity, pattern.by) ?? 0);
