@@ -30,18 +30,29 @@ export function lintPattern(
 
 function unservedFinding({ engine }: DesignView, pattern: PatternData): Finding {
   const serves = Object.keys(capabilityOf(engine).serves).join(", ");
+  const { cause, fix } =
+    pattern.kind === "search" || pattern.kind === "together" ? reasons[pattern.kind] : reasons.other;
   return {
     code: "pattern-unserved",
     severity: "warning",
     subject: pattern.name,
     evidence: `"${pattern.name}" is a "${pattern.kind}" pattern; ${engineName(engine)} serves ${serves}`,
-    cause:
-      pattern.kind === "search"
-        ? "It finds rows by their keys; it has no index of words."
-        : "Entities are tables of their own: one request reads one of them.",
-    fix: "Ask it of an engine that serves it, or leave it out of the model that is used here.",
+    cause,
+    fix,
   };
 }
+
+const elsewhere = "Ask it of an engine that serves it, or leave it out of the model that is used here.";
+/** Why a kind of pattern is not served, and what to do. */
+const reasons = {
+  search: { cause: "It finds rows by their keys; it has no index of words.", fix: elsewhere },
+  together: {
+    cause:
+      "Entities are tables of their own, so that one record's transaction is on its own row. A partition that several entities share would make writers of all of them wait for each other: lightweight transactions agree on one partition at a time.",
+    fix: "Ask for the parent with a get and for each other entity with a list by the same fields, at once: each reads one partition.",
+  },
+  other: { cause: "Entities are tables of their own: one request reads one of them.", fix: elsewhere },
+} as const;
 
 function consistency({ engine, entities }: DesignView, entity: EntityData, pattern: PatternData): readonly Finding[] {
   const served = capabilityOf(engine).serves[pattern.kind] ?? [];

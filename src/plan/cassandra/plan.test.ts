@@ -2,7 +2,20 @@ import { readFileSync } from "node:fs";
 import { expect, it, describe as suite } from "vitest";
 import { z } from "zod";
 import retail from "../../../examples/online-retail/model.js";
-import { day, decimal, defineModel, describe, embed, entity, get, list, month, search, top } from "../../index.js";
+import {
+  day,
+  decimal,
+  defineModel,
+  describe,
+  embed,
+  entity,
+  get,
+  list,
+  month,
+  search,
+  together,
+  top,
+} from "../../index.js";
 import { renderCql, shapesOf } from "./ddl.js";
 import { planCassandra, planScylladb } from "./plan.js";
 import { renderCqlPlan } from "./render.js";
@@ -181,6 +194,16 @@ suite("the plan on Cassandra", () => {
       "write-sharded plain_top_flag_x10",
     ]);
     expect(plan.patterns["words"]).toMatchObject({ kind: "unserved" });
+  });
+
+  it("says of what it does not serve why, and what to ask in its place", () => {
+    const order = entity("order", { schema: z.object({ user: z.string(), id: z.int() }), key: ["user", "id"] });
+    const user = entity("user", { schema: z.object({ user: z.string(), name: z.string() }), key: ["user"] });
+    const patterns = { file: together([user, order], { by: ["user"] }) };
+    const plan = planCassandra(describe(defineModel({ entities: { order, user }, patterns })));
+    const finding = plan.findings.find(({ code }) => code === "pattern-unserved");
+    expect(finding).toMatchObject({ subject: "file", cause: expect.stringContaining("lightweight transactions") });
+    expect(finding?.fix).toContain("a list by the same fields");
   });
 
   it("names each table once, also where a long name is cut", () => {
