@@ -34,8 +34,9 @@ const status = run(python, ["-m", "pytest", "-q", "-p", "no:cacheprovider", "tes
   PYTHONDONTWRITEBYTECODE: "1",
 });
 const go = runGo();
+const java = runJava();
 await engines.close();
-process.exitCode = status || go;
+process.exitCode = status || go || java;
 
 /** The AWS SDK for Go, where there is a Go: its closing line counts as pytest's does. */
 function runGo() {
@@ -54,4 +55,14 @@ function runGo() {
   if (status !== 0) console.log(stdout);
   console.log(`drivers: ${count("PASS")} passed, ${Math.max(count("FAIL"), status === 0 ? 0 : 1)} failed in Go`);
   return status ?? 1;
+}
+
+/** The Java driver of Cassandra, where there is a Maven: it prints its own closing line. */
+function runJava() {
+  if (spawnSync("mvn", ["--version"]).status !== 0) {
+    console.log("the Java driver of Cassandra: skipped, there is no mvn");
+    return 0;
+  }
+  const args = ["-q", "-B", "-f", "test/drivers/java/pom.xml", "compile", "exec:java"];
+  return run("mvn", args, { KEYFOLD_CASSANDRA_URL: engines.cassandra.url });
 }
