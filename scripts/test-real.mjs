@@ -37,7 +37,7 @@ const suites = {
       "test/cassandra/agreement",
       // Those that need faults, or nodes to stop, have an engine of their own.
       ...["reads", "writes", "append-only"].map((name) => `test/client/${name}.test`),
-      ...["append-only", "design", "home-lists", "keys", "models", "series", "uniques"].map(
+      ...["append-only", "design", "expires", "home-lists", "keys", "models", "series", "uniques"].map(
         (name) => `test/client/cassandra-${name}`,
       ),
       "test/main-job/generated",
