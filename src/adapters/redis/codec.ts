@@ -32,6 +32,7 @@ export function compileCodec(entity: RedisEntity): RedisCodec {
     decode: compileJsonDecoder(type),
     type,
   }));
+  const renamed = members.some(({ field, name }) => field !== name);
   const byField = new Map(members.map((member) => [member.field, member]));
   return {
     encode(record) {
@@ -46,31 +47,65 @@ export function compileCodec(entity: RedisEntity): RedisCodec {
     encodeMember: (field, value) => byField.get(field)!.encode(value),
     nameOf: (field) => byField.get(field)!.name,
     decode(text) {
+      const { version, writes, body } = partsOf(text);
       let stored: Record<string, unknown>;
       try {
-        stored = JSON.parse(text) as Record<string, unknown>;
+        stored = JSON.parse(body) as Record<string, unknown>;
       } catch {
         throw mismatch(entity, {}, new Misfit("JSON", "other text"));
       }
-      const record: Record<string, unknown> = {};
+      // Most values are what JSON made of them: the record is the parsed object, unless it has other members than fields.
+      let record = stored;
+      let known = 0;
       let at = 0;
       try {
         for (; at < members.length; at++) {
-          const { field, name, type, decode } = members[at]!;
+          const { name, type, decode } = members[at]!;
           const raw = stored[name];
-          if (raw !== undefined) record[field] = decode(raw);
-          else if (!type.optional) throw new Misfit(`a value of type ${type.kind}`, "nothing");
+          if (raw !== undefined) {
+            known++;
+            const value = decode(raw);
+            if (value !== raw) stored[name] = value;
+          } else if (!type.optional) throw new Misfit(`a value of type ${type.kind}`, "nothing");
         }
       } catch (error) {
-        throw error instanceof Misfit ? mismatch(entity, record, error.at(members[at]!.field)) : error;
+        throw error instanceof Misfit ? mismatch(entity, fieldsOf(stored), error.at(members[at]!.field)) : error;
       }
-      return { record, version: (stored["_v"] as number | undefined) ?? 0, writes: writesOf(stored["_w"]) };
+      if (renamed || known !== Object.keys(stored).length) record = fieldsOf(stored);
+      return { record, version, writes };
     },
   };
+
+  /** A stored object's fields, by their own names and nothing else. */
+  function fieldsOf(stored: Readonly<Record<string, unknown>>): Record<string, unknown> {
+    const record: Record<string, unknown> = {};
+    for (const { field, name } of members) if (stored[name] !== undefined) record[field] = stored[name];
+    return record;
+  }
 }
 
-function writesOf(text: unknown): StoredRecord["writes"] {
-  if (typeof text !== "string") return [];
+/**
+ * A record's text: keyfold's own members, which come first (the version, the epoch, and where there are any, the ids of
+ * writes), and the rest as JSON. Each is a line.
+ */
+function partsOf(text: string): { readonly body: string } & Pick<StoredRecord, "version" | "writes"> {
+  const epoch = text.indexOf("\n") + 1;
+  let rest = text.indexOf("\n", epoch) + 1;
+  // Something else wrote it.
+  if (!text.startsWith('{"_v":') || !text.startsWith('"_x":', epoch)) return { body: text, version: 0, writes: none };
+  const version = Number(text.slice(6, epoch - 2));
+  let writes: StoredRecord["writes"] = none;
+  if (text.startsWith('"_w":"', rest)) {
+    const end = text.indexOf("\n", rest);
+    writes = writesOf(text.slice(rest + 6, end - 2));
+    rest = end + 1;
+  }
+  return { body: `{${text.slice(rest)}`, version, writes };
+}
+
+const none: StoredRecord["writes"] = [];
+
+function writesOf(text: string): StoredRecord["writes"] {
   return text.split(",").map((one) => {
     const [id = "", version = "0"] = one.split(":");
     return { id, version: Number(version) };

@@ -24,7 +24,10 @@ export async function readMany(
         : ["FCALL_RO", [`${requests.library}_read`, String(asked.length), ...asked, entity.entity]];
     const texts = (await requests.read(base, command, args, asked[0]!, call, deadline)) as (string | null)[];
     // Decoded for each caller: two of them must not share one object.
-    for (const [i, text] of texts.entries()) found[positions[i]!] = text === null ? undefined : codec.decode(text);
+    for (let i = 0; i < texts.length; i++) {
+      const text = texts[i]!;
+      found[positions[i]!] = text === null ? undefined : codec.decode(text);
+    }
   };
   const places = new Map<string, number[]>();
   for (const [position, key] of keys.entries()) {

@@ -49,6 +49,9 @@ const RANKS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /** A whole number, given as its decimal digits, as text that sorts. */
 export function wholeText(number: string, reversed = false): string {
+  // The common case at once: keys are named by it.
+  if (!reversed && number.charCodeAt(0) > 48 && number.length <= RANKS.length)
+    return RANKS[number.length - 1]! + number;
   const minus = number.startsWith("-");
   const digits = number.replace(/^-?0*(?=\d)/, "");
   if (digits.length > RANKS.length) {
