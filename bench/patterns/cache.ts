@@ -127,6 +127,19 @@ export async function cacheComparisons(
         },
         { name: "cache-manager mget", run: batched((keys) => manager.mget(keys)) },
         { name: "cacheable getMany", run: batched((keys) => cacheable.getMany(keys)) },
+        // The least that any of them can take.
+        {
+          name: "ioredis, MGET and JSON.parse",
+          run: batched(async (keys) =>
+            (await clients.ioredis.mget(keys.map((key) => `plain:${key}`))).map((value) => JSON.parse(value!)),
+          ),
+        },
+        {
+          name: "node-redis, MGET and JSON.parse",
+          run: batched(async (keys) =>
+            (await clients.nodeRedis.mGet(keys.map((key) => `plain:${key}`))).map((value) => JSON.parse(value!)),
+          ),
+        },
       ],
       rounds,
     ),
@@ -139,13 +152,27 @@ export async function cacheComparisons(
   await text5.getMany(ids);
   await textN.getMany(ids);
   const gets = 256 * 80;
+  const byHand = (mget: (keys: string[]) => Promise<unknown>) => () =>
+    timed(gets, async () => {
+      for (let n = 0; n < gets; n += 256) await mget(Array.from({ length: 256 }, (_, i) => `plain:${id(n + i)}`));
+    });
   const burst = (get: (key: string) => Promise<unknown>) => () =>
     timed(gets, async () => {
       for (let n = 0; n < gets; n += 256) await Promise.all(Array.from({ length: 256 }, (_, i) => get(id(n + i))));
     });
-  for (const [name, get, plain] of [
-    ["ioredis", (key: string) => text5.get(key), (key: string) => clients.ioredis.get(`plain:${key}`)],
-    ["node-redis", (key: string) => textN.get(key), (key: string) => clients.nodeRedis.get(`plain:${key}`)],
+  for (const [name, get, plain, mget] of [
+    [
+      "ioredis",
+      (key: string) => text5.get(key),
+      (key: string) => clients.ioredis.get(`plain:${key}`),
+      (keys: string[]) => clients.ioredis.mget(keys),
+    ],
+    [
+      "node-redis",
+      (key: string) => textN.get(key),
+      (key: string) => clients.nodeRedis.get(`plain:${key}`),
+      (keys: string[]) => clients.nodeRedis.mGet(keys),
+    ],
   ] as const)
     report(
       await compare(
@@ -154,6 +181,7 @@ export async function cacheComparisons(
         [
           { name: "keyfold", run: burst(get) },
           { name: "plain GET", run: burst(plain) },
+          { name: "MGET by hand", run: byHand(mget) },
         ],
         rounds,
       ),

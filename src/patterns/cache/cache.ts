@@ -3,6 +3,7 @@ import { checkPrefix, checkWhole } from "../redis/keys.js";
 import type { RedisClient } from "../redis/link.js";
 import { type ServerClock, serverClock } from "../redis/server-clock.js";
 import { RedisStore, type StoreOptions } from "../redis/store.js";
+import { type Answers, Asked, type Caller } from "./asked.js";
 import { InvalidationBus } from "./bus.js";
 import type { Entry } from "./entry.js";
 import { CacheCounter, type CacheStats } from "./events.js";
@@ -67,6 +68,14 @@ export class Cache<V> {
   readonly #bus: InvalidationBus<V> | undefined;
   readonly #early: number;
   readonly #whenDown: "load" | "stale" | "fail";
+  readonly #answers: Answers<V> = {
+    stored: ({ id, stamp }, entry) => this.#serve(id, entry, stamp),
+    missing: ({ id, since, stamp }, invalid) => {
+      this.#counter.count("miss", id);
+      return this.#miss(id, since, invalid, stamp);
+    },
+    down: ({ id, since }, error) => this.#withoutStore(id, since, error),
+  };
 
   constructor(client: RedisClient, options: CacheOptions<V>) {
     const prefix = checkPrefix(options.prefix);
@@ -125,7 +134,9 @@ export class Cache<V> {
         return Promise.resolve(hit.value);
       }
     }
-    const value = new Promise<V>((resolve, reject) => this.#fromStore(id, resolve, reject));
+    const value = new Promise<V>((resolve, reject) =>
+      this.#ask(id, this.#loads.begin(), { resolve, failed: reject }, 0),
+    );
     return options?.signal === undefined ? value : unlessAborted(value, options.signal);
   }
 
@@ -133,17 +144,19 @@ export class Cache<V> {
   getMany(ids: readonly string[], options?: GetOptions): Promise<V[]> {
     // The in-process level answers one by one; what is read from Redis needs no promise for each.
     if (this.#bus?.active === true) return Promise.all(ids.map((id) => this.get(id, options)));
-    const values = new Promise<V[]>((resolve, reject) => {
+    const values = new Promise<V[]>((resolve, failed) => {
       const found = new Array<V>(ids.length);
       let left = ids.length;
       if (left === 0) resolve(found);
-      ids.forEach((id, i) => {
-        const keep = (value: V) => {
-          found[i] = value;
+      const since = this.#loads.begin();
+      const caller: Caller<V> = {
+        resolve(value, at) {
+          found[at] = value;
           if (--left === 0) resolve(found);
-        };
-        this.#fromStore(id, keep, reject);
-      });
+        },
+        failed,
+      };
+      for (let at = 0; at < ids.length; at++) this.#ask(ids[at]!, since, caller, at);
     });
     return options?.signal === undefined ? values : unlessAborted(values, options.signal);
   }
@@ -221,21 +234,9 @@ export class Cache<V> {
     return leftMs <= 0 || (leftMs < 37 * scale && leftMs <= -scale * Math.log(Math.random()));
   }
 
-  #fromStore(id: string, resolve: (value: V) => void, reject: (error: unknown) => void): void {
-    const since = this.#loads.begin();
-    const stamp = this.#local?.stamp(id);
-    this.#reader.ask({
-      id,
-      found: ({ entry, invalid }) => {
-        if (entry !== undefined) {
-          resolve(this.#serve(id, entry, stamp));
-          return;
-        }
-        this.#counter.count("miss", id);
-        this.#miss(id, since, invalid, stamp).then(resolve, reject);
-      },
-      failed: (error) => this.#withoutStore(id, since, error).then(resolve, reject),
-    });
+  /** Tells a caller the value of an id, as its number `at`. */
+  #ask(id: string, since: number, caller: Caller<V>, at: number): void {
+    this.#reader.ask(new Asked(this.#answers, caller, id, at, since, this.#local?.stamp(id)));
   }
 
   #serve(id: string, entry: Entry<V>, stamp: number | undefined): V {

@@ -13,17 +13,15 @@ const MAX_HINTS = 16;
 /** What is stored for an id. `invalid`: head of an entry that is there and must not be served, "?" for anything else. */
 export type Found<V> = { readonly entry: Entry<V> | undefined; readonly invalid: string };
 
-/** A caller that waits for what is stored. */
+/** A caller that waits for what is stored for an id. */
 export interface Waiting<V> {
   readonly id: string;
-  found(found: Found<V>): void;
+  /** As in {@link Found}. */
+  found(entry: Entry<V> | undefined, invalid: string): void;
   failed(error: unknown): void;
   /** Another that waits for the same. */
-  next?: Waiting<V> | undefined;
+  next: Waiting<V> | undefined;
 }
-
-/** Nothing is stored. */
-const nothing = { entry: undefined, invalid: "" } as const;
 
 /** Reads entries: all that are asked for within one turn of the event loop travel as one MGET. */
 export class Reader<V> {
@@ -47,7 +45,9 @@ export class Reader<V> {
 
   /** What is stored for an id. */
   read(id: string): Promise<Found<V>> {
-    return new Promise((found, failed) => this.ask({ id, found, failed }));
+    return new Promise((resolve, failed) =>
+      this.ask({ id, found: (entry, invalid) => resolve({ entry, invalid }), failed, next: undefined }),
+    );
   }
 
   /** The same, without a promise. */
@@ -97,7 +97,7 @@ export class Reader<V> {
       const stored = values[i];
       const waiting = all[i]!;
       if (stored === null || stored === undefined) {
-        tell(waiting, nothing);
+        tell(waiting, undefined, "");
         continue;
       }
       let entry: Entry<V> | undefined;
@@ -112,7 +112,7 @@ export class Reader<V> {
         continue;
       }
       // Something else under this key is replaced like an entry that is not valid any more.
-      tell(waiting, { entry, invalid: entry === undefined ? "?" : "" });
+      tell(waiting, entry, entry === undefined ? "?" : "");
     }
     if (tagged === undefined) return;
     const pending = tagged;
@@ -143,7 +143,8 @@ export class Reader<V> {
     }
     for (const { waiting, entry, tags } of tagged) {
       const valid = Object.entries(tags).every(([tag, version]) => known.get(tag) === version);
-      tell(waiting, valid ? { entry, invalid: "" } : { entry: undefined, invalid: entry.head });
+      if (valid) tell(waiting, entry, "");
+      else tell(waiting, undefined, entry.head);
     }
   }
 }
@@ -154,8 +155,8 @@ interface Tagged<V> {
   readonly tags: Readonly<Record<string, number>>;
 }
 
-function tell<V>(waiting: Waiting<V>, found: Found<V>): void {
-  for (let each: Waiting<V> | undefined = waiting; each !== undefined; each = each.next) each.found(found);
+function tell<V>(waiting: Waiting<V>, entry: Entry<V> | undefined, invalid: string): void {
+  for (let each: Waiting<V> | undefined = waiting; each !== undefined; each = each.next) each.found(entry, invalid);
 }
 
 function fail<V>(waiting: Waiting<V>, error: unknown): void {
