@@ -176,8 +176,9 @@ export class Leaderboard<D = unknown> {
     return this.#at(this.#periods.at(now));
   }
 
+  /** Each board has a slot of its own, so that those of a Cluster do not all lie on one node. */
   #at(period: Period | undefined): { readonly keys: string[]; readonly expireAt: string } {
-    const head = `${this.#prefix}:${hashTag(period?.label ?? "all")}:`;
+    const head = `${this.#prefix}:${hashTag(`${this.#prefix}:${period?.label ?? "all"}`)}:`;
     return { keys: [`${head}z`, `${head}d`, `${head}t`], expireAt: String(period?.expireAt ?? 0) };
   }
 
