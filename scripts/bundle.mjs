@@ -1,5 +1,5 @@
 // What the compiler's output is not yet: files that are bundled from others. Runs after tsc.
-import { copyFile } from "node:fs/promises";
+import { copyFile, readdir, readFile, writeFile } from "node:fs/promises";
 import { build } from "esbuild";
 
 // The one CommonJS file of the package: tests under Jest are CommonJS and cannot load a module of the package by
@@ -38,4 +38,19 @@ for (const engine of ["mongodb", "redis", "dynamodb", "cassandra"]) {
     logLevel: "error",
     plugins: [apart],
   });
+}
+
+// The library's Lua as the server takes it: comments and indentation are for those who read the sources.
+for (const file of await readdir("dist/plan/redis/lua")) {
+  if (!file.endsWith(".js")) continue;
+  const path = `dist/plan/redis/lua/${file}`;
+  const text = await readFile(path, "utf8");
+  const head = text.indexOf("`", text.indexOf("export const")) + 1;
+  const lua = text
+    .slice(head)
+    .split("\n")
+    .map((line) => line.trimStart())
+    .filter((line) => line !== "" && !line.startsWith("-- "))
+    .join("\n");
+  await writeFile(path, text.slice(0, head) + lua);
 }
