@@ -100,9 +100,14 @@ export async function settled(ticket: Ticket, entity: StoredEntity, whole: Deadl
   return String(await entity.requests.write("settle", [ticket.mark], [ticket.due], whole));
 }
 
-/** Whether the server may have done it. An error in the middle of a script leaves what was done before it. */
+/** Whether the server may have done it. */
 export function isUnknown(error: KeyfoldError): boolean {
-  return error.code === "OUTCOME_UNKNOWN" || (error.code === "DRIVER_ERROR" && error.data["applied"] !== false);
+  return error.code === "OUTCOME_UNKNOWN" || stoppedMidway(error);
+}
+
+/** An error in the middle of a script leaves what was done before it; the user's rights may end there too. */
+function stoppedMidway({ code, data }: KeyfoldError): boolean {
+  return (code === "DRIVER_ERROR" || code === "UNAUTHORIZED") && data["applied"] !== false;
 }
 
 /**
@@ -110,7 +115,7 @@ export function isUnknown(error: KeyfoldError): boolean {
  * with an error in its midst sets its mark last, so what it did before is there.
  */
 export function notMarked(cause: KeyfoldError): WriteOutcome {
-  if (cause.code === "DRIVER_ERROR") {
+  if (stoppedMidway(cause)) {
     return unknown("The library on the server stopped in the midst of the write: a part of it may be done.", cause);
   }
   return failed(

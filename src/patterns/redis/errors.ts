@@ -31,6 +31,9 @@ export function serverCode(error: unknown): string | undefined {
   return error instanceof Error ? /^([A-Z][A-Z0-9]+)(?= |$)/.exec(error.message)?.[1] : undefined;
 }
 
+/** What scripts say, in versions before 7.2 and since, where the user may not run one of their commands. */
+const notInScript = /ACL failure in script|The user executing the script can't/;
+
 /**
  * Reads a driver's error. `writes`: the command changes something, so that without an answer nobody knows whether it
  * did.
@@ -38,11 +41,13 @@ export function serverCode(error: unknown): string | undefined {
 export function failureOf(cause: unknown, writes: boolean): Failure {
   const code = serverCode(cause);
   if (code !== undefined) {
-    const kind = refusals[code];
-    const message = (cause as Error).message;
+    const { message } = cause as Error;
+    // A script that may not go on has perhaps done something before.
+    const midway = notInScript.test(message);
+    const kind = midway ? "UNAUTHORIZED" : refusals[code];
     const error = new KeyfoldError(kind ?? "DRIVER_ERROR", `Redis refused: ${message}`, {
       cause,
-      data: { code, applied: kind === undefined ? undefined : false },
+      data: { code, applied: kind === undefined || midway ? undefined : false },
     });
     return { error, retryable: kind === "UNAVAILABLE" && code !== "BUSY", unreachable: false };
   }
