@@ -24,7 +24,12 @@ const suites = {
   redis: redisLike("redis"),
   valkey: redisLike("valkey"),
   redis70: patternsOn("redis:"),
-  "valkey-cluster": patternsOn("redis+cluster:", ["test/patterns/slot-move.test.ts"]),
+  // Tests that kill servers, or move slots, and others do not get on with each other.
+  "valkey-cluster": patternsOn("redis+cluster:", [
+    "test/patterns/slot-move.test.ts",
+    "test/patterns/failover.test.ts",
+    "--no-file-parallelism",
+  ]),
   "redis-sentinel": patternsOn("redis+sentinel:", [
     "test/patterns/failover.test.ts",
     "test/patterns/lock-failover.test.ts",

@@ -178,11 +178,12 @@ export const recipes = {
     command: (context) => redisLike("redis-server", context),
   },
   "valkey-cluster": {
-    summary: "Valkey 9.1 (BSD), a Cluster of three; the URL is the first node's",
+    summary: "Valkey 9.1 (BSD), a Cluster of three with a replica of each; the URL is the first node's",
     port: 7000,
     url: (port) => `redis://127.0.0.1:${port}`,
     install: (dir) => recipes.valkey.install(dir),
     command: ({ dir, data, port }) => redisGroup("cluster", valkeyServer(dir), data, port),
+    ready: (data, gone) => appears(join(data, "ready"), gone),
   },
   "redis-sentinel": {
     summary:
@@ -226,6 +227,15 @@ function redisGroup(kind, file, data, port) {
 
 function redisLike(file, { data, port }) {
   return { file, args: ["--bind", "127.0.0.1", "--port", String(port), "--dir", data, "--daemonize", "no"] };
+}
+
+/** Resolves when a file is there that an engine writes when it is ready. */
+async function appears(path, gone) {
+  for (const until = Date.now() + 120_000; !(await exists(path)); ) {
+    if (gone() !== undefined) throw new Error(`the engine ended at its start: ${gone()}`);
+    if (Date.now() > until) throw new Error("the engine is not ready after 120 s");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 /** Installs an engine once; says whether it had to. */

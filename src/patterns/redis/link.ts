@@ -45,12 +45,12 @@ export interface Link {
   onceReady(listener: () => void): () => void;
   /** Sends a command that touches the slot of `key` (none: any node). `bytes`: strings come back as buffers. */
   send(key: string | undefined, command: string, args: RedisArgument[], bytes: boolean): Promise<unknown>;
-  /** A connection of its own with the same settings, connected or connecting. */
-  duplicate(): Link;
+  /** Asks whether the server is back; on a Cluster any node of it. */
+  ping(): Promise<unknown>;
+  /** A node did not answer: a client that would wait for it is told to ask the others whose its slots are now. */
+  rediscover(): void;
   /** The client itself, for what only one driver has. */
   readonly client: EmittingClient;
-  /** Ends a duplicate. */
-  close(): void;
 }
 
 /** The events and the pub/sub methods of either driver. */
@@ -112,13 +112,8 @@ function ioredisLink(client: EmittingClient): Link {
       return listenOnce(client, "ready", listener);
     },
     send: (_key, command, args, bytes) => (bytes ? client["callBuffer"](command, args) : client["call"](command, args)),
-    duplicate() {
-      // A duplicate ends with its pattern; an error of its own is seen as a failed command.
-      const copy = cluster ? client["duplicate"]() : client["duplicate"]({ lazyConnect: false });
-      copy.on("error", () => {});
-      return ioredisLink(copy);
-    },
-    close: () => client["disconnect"](),
+    ping: () => client["call"]("PING", []),
+    rediscover() {}, // it does so by itself
   };
 }
 
@@ -132,8 +127,44 @@ function watchReady(ready: () => boolean, listener: () => void): () => void {
   return () => clearInterval(timer);
 }
 
+/** No more often than this is a Cluster client told to look again. */
+const REDISCOVER_MS = 500;
+
+/**
+ * node-redis' Cluster client asks where slots lie only when a node that lives says MOVED (6: also after five seconds).
+ * There is no public way to tell it to; where this one is gone, it goes on as it does by itself. Its PING waits for all
+ * nodes, so that one which is away is enough to never hear of the others.
+ */
+function nodeRedisCluster(client: EmittingClient): Pick<Link, "ping" | "rediscover"> {
+  let last = Number.NEGATIVE_INFINITY;
+  const living = (): EmittingClient | undefined => {
+    const nodes = (client["masters"] as EmittingClient[]).filter(({ client: node }) => node?.isReady === true);
+    return nodes[Math.floor(Math.random() * nodes.length)]?.["client"];
+  };
+  const rediscover = (): void => {
+    const now = performance.now();
+    if (now - last < REDISCOVER_MS) return;
+    last = now;
+    const node = living();
+    if (node !== undefined) client["_slots"]?.rediscover?.(node)?.catch?.(() => {});
+  };
+  return {
+    rediscover,
+    ping() {
+      rediscover();
+      return living()?.["sendCommand"](["PING"]) ?? Promise.reject(new Error("No node is connected."));
+    },
+  };
+}
+
+/**
+ * Without node-redis 6's own time for a command (5 s), kept by a timer and a signal for each: every call has a deadline
+ * already. Its Cluster client alone needs it, to forget what it has queued for a node that is away.
+ */
+const untimed = { timeout: 0 };
 /** RESP's mark of a bulk string; mapped to Buffer, node-redis hands out bytes. */
 const asBytes = { typeMapping: { 36: Buffer } };
+const untimedBytes = { ...untimed, ...asBytes };
 
 /**
  * node-redis rejects what was in flight when a connection broke; its Sentinel client tries again while the node is not
@@ -145,10 +176,10 @@ function nodeRedisLink(client: EmittingClient): Link {
   const send: Link["send"] = cluster
     ? (key, command, args, bytes) => client["sendCommand"](key, false, [command, ...args], bytes ? asBytes : undefined)
     : sentinel
-      ? (_key, command, args, bytes) => client["sendCommand"](false, [command, ...args], bytes ? asBytes : undefined)
+      ? (_key, command, args, bytes) => client["sendCommand"](false, [command, ...args], bytes ? untimedBytes : untimed)
       : (_key, command, args, bytes) => {
           args.unshift(command);
-          return client["sendCommand"](args, bytes ? asBytes : undefined);
+          return client["sendCommand"](args, bytes ? untimedBytes : untimed);
         };
   const ready = () => (client["isReady"] ?? client["isOpen"]) === true;
   return {
@@ -162,12 +193,6 @@ function nodeRedisLink(client: EmittingClient): Link {
     onceReady: (listener) =>
       cluster || sentinel ? watchReady(ready, listener) : listenOnce(client, "ready", listener),
     send,
-    duplicate() {
-      const copy = client["duplicate"]();
-      copy.on("error", () => {});
-      copy.connect().catch(() => {});
-      return nodeRedisLink(copy);
-    },
-    close: () => client["destroy"](),
+    ...(cluster ? nodeRedisCluster(client) : { ping: () => send(undefined, "PING", [], false), rediscover() {} }),
   };
 }

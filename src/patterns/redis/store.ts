@@ -39,11 +39,22 @@ function share(client: RedisClient, options: StoreOptions): Shared {
   const known = client !== null && typeof client === "object" ? sharedOf.get(client) : undefined;
   if (known !== undefined) return known;
   const link = linkOf(client);
-  const ping = (): Promise<unknown> =>
-    link.ready() ? link.send(undefined, "PING", [], false) : Promise.reject(notSent("The client is not connected."));
+  const ping = (): Promise<unknown> => {
+    if (!link.ready()) return Promise.reject(notSent("The client is not connected."));
+    return link.cluster ? soonEnough(link.ping()) : link.ping();
+  };
   const shared = { link, breaker: new Breaker(ping, options.breaker) };
   sharedOf.set(client, shared);
   return shared;
+}
+
+/** A node of a Cluster may be away or frozen: another is asked when that one has not answered in a second. */
+function soonEnough<T>(answer: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(notSent("No answer within a second.")), 1_000);
+    timer.unref();
+    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 /** Numbers writes and tokens of this process: unique without asking anyone, and short. */
@@ -167,6 +178,7 @@ function ask(
       refuse(unknown() ? unknownOutcome("The call was aborted.", signal!.reason) : aborted(signal!));
     const expire = (): void => {
       breaker.failed();
+      link.rediscover();
       const cause = failure?.error;
       const message = `Redis did not answer within ${deadlineMs} ms.`;
       if (unknown()) refuse(unknownOutcome(message, cause));
@@ -188,6 +200,7 @@ function ask(
         lost = true;
         tellLost?.();
         breaker.failed();
+        link.rediscover();
       } else breaker.answered();
       const unsafe = unreachable && writes && repeatable === false;
       if (!retryable || unsafe || breaker.open) {
