@@ -39,22 +39,12 @@ const calls = tracingChannel<unknown, object>("keyfold:call");
 
 /** Whether anyone listens to requests. Without a listener no event object is made. */
 export function requestsWatched(): boolean {
-  return watched(requests);
+  return requests.hasSubscribers;
 }
 
 /** Whether anyone listens to calls. */
 export function callsWatched(): boolean {
-  return watched(calls);
-}
-
-function watched(channel: typeof requests): boolean {
-  return (
-    channel.start.hasSubscribers ||
-    channel.end.hasSubscribers ||
-    channel.asyncStart.hasSubscribers ||
-    channel.asyncEnd.hasSubscribers ||
-    channel.error.hasSubscribers
-  );
+  return calls.hasSubscribers;
 }
 
 /** Runs a request between its events. */

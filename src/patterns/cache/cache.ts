@@ -1,6 +1,8 @@
 import { KeyfoldError } from "../../internal/errors.js";
+import { isOutage } from "../redis/errors.js";
 import { checkPrefix, checkWhole } from "../redis/keys.js";
 import type { RedisClient } from "../redis/link.js";
+import { orAborted } from "../redis/or-aborted.js";
 import { type ServerClock, serverClock } from "../redis/server-clock.js";
 import { RedisStore, type StoreOptions } from "../redis/store.js";
 import { type Answers, Asked, type Caller } from "./asked.js";
@@ -137,7 +139,7 @@ export class Cache<V> {
     const value = new Promise<V>((resolve, reject) =>
       this.#ask(id, this.#loads.begin(), { resolve, failed: reject }, 0),
     );
-    return options?.signal === undefined ? value : unlessAborted(value, options.signal);
+    return orAborted(value, options?.signal);
   }
 
   /** The values of many ids, in their order; those that are cached come in one round trip. */
@@ -158,7 +160,7 @@ export class Cache<V> {
       };
       for (let at = 0; at < ids.length; at++) this.#ask(ids[at]!, since, caller, at);
     });
-    return options?.signal === undefined ? values : unlessAborted(values, options.signal);
+    return orAborted(values, options?.signal);
   }
 
   /** What is cached for an id; undefined where nothing is. Nothing is loaded. */
@@ -309,26 +311,6 @@ export class Cache<V> {
       if (outcome.kind === "loaded" && (outcome.published !== undefined || outcome.begun > since)) return outcome.value;
     }
   }
-}
-
-/** Whether an error says that Redis cannot be asked now. */
-function isOutage(error: unknown): boolean {
-  return (
-    error instanceof KeyfoldError &&
-    (error.code === "UNAVAILABLE" ||
-      error.code === "OUTCOME_UNKNOWN" ||
-      error.code === "THROTTLED" ||
-      error.code === "DEADLINE_EXCEEDED")
-  );
-}
-
-function unlessAborted<T>(value: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(new KeyfoldError("ABORTED", "The call's signal was aborted.", { cause: signal.reason }));
-    if (signal.aborted) abort();
-    signal.addEventListener("abort", abort, { once: true });
-    value.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }
 
 /**

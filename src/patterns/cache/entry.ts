@@ -88,9 +88,7 @@ export function encodeEntry<V>(
 export function decodeEntry<V>(stored: string | Buffer, serializer: Serializer<V>): Entry<V> | undefined {
   const isText = typeof stored === "string";
   const kind = isText ? stored.charCodeAt(0) : stored[0];
-  // Most have no tags: the head ends at once.
-  const next = isText ? stored.charCodeAt(HEAD) : stored[HEAD];
-  const end = next === 10 ? HEAD : isText ? stored.indexOf("\n", HEAD) : stored.indexOf(10, HEAD);
+  const end = stored.indexOf("\n", HEAD);
   if (end < 0 || (kind !== 118 && kind !== 110 && kind !== 117)) return undefined;
   if (kind !== 118) return new Entry(stored, end, (kind === 110 ? null : undefined) as V);
   const body = isText ? stored.slice(end + 1) : stored.subarray(end + 1);

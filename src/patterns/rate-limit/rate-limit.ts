@@ -1,6 +1,6 @@
 import { KeyfoldError } from "../../internal/errors.js";
 import { Batches, type BatchScript } from "../redis/batch.js";
-import { aborted } from "../redis/errors.js";
+import { aborted, isOutage } from "../redis/errors.js";
 import { checkPrefix, checkWhole, hashTag } from "../redis/keys.js";
 import type { RedisClient } from "../redis/link.js";
 import { type CallOptions, RedisStore, type StoreOptions } from "../redis/store.js";
@@ -177,14 +177,6 @@ export class RateLimiter {
 
 /** What stands before a cost in the script's argument. */
 const marks: Readonly<Record<Mode, string>> = { charge: "", force: "!", look: "?" };
-
-/** An error that says that Redis cannot be asked now, not that the question was wrong. */
-function isOutage(error: unknown): boolean {
-  return (
-    error instanceof KeyfoldError &&
-    ["UNAVAILABLE", "OUTCOME_UNKNOWN", "DEADLINE_EXCEEDED", "THROTTLED"].includes(error.code)
-  );
-}
 
 /**
  * Limits how often something is done, over all processes that share a Redis. Time is the server's, in whole

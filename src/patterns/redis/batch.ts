@@ -35,9 +35,7 @@ export interface BatchScriptOptions {
   readonly repeatable?: boolean;
 }
 
-const names = (letter: string, count: number) => Array.from({ length: count }, (_, i) => `${letter}${i + 1}`);
-const places = (list: string, at: string, count: number) =>
-  Array.from({ length: count }, (_, i) => `${list}[${at}+${i}]`);
+const listed = (count: number, each: (i: number) => string) => Array.from({ length: count }, (_, i) => each(i)).join();
 
 /**
  * A script whose `body` answers one call, run for as many calls as were made at a time. One that fails has an error in
@@ -49,12 +47,12 @@ export function batchScript(
 ): BatchScript {
   const lua = `${once?.lua ?? ""}local call=redis.call
 ${head}
-local function one(${[...names("K", keys), ...names("A", args)].join()})
+local function one(${listed(keys, (i) => `K${i + 1}`)},${listed(args, (i) => `A${i + 1}`)})
 ${body}
 end
 local out,k,a={},1,1
 for n=1,${once ? "(#ARGV-2)" : "#ARGV"}/${args} do
-local ok,r=pcall(one,${[...places("KEYS", "k", keys), ...places("ARGV", "a", args)].join()})
+local ok,r=pcall(one,${listed(keys, (i) => `KEYS[k+${i}]`)},${listed(args, (i) => `ARGV[a+${i}]`)})
 if not ok then
 r=type(r)=='table' and r or {err='ERR '..r}
 if string.find(r.err,'^READONLY') or string.find(r.err,'^NOREPLICAS') then return r end

@@ -7,8 +7,8 @@ export interface BreakerOptions {
 }
 
 /**
- * A circuit breaker: after some calls in a row that got no answer, calls fail at once, and one question at a time asks
- * in the background whether the server is back. No caller waits to find out.
+ * A circuit breaker: after some calls in a row that got no answer, calls fail at once, and a question now and then asks in
+ * the background whether the server is back. No caller waits to find out.
  */
 export class Breaker {
   readonly #limit: number;
@@ -18,7 +18,7 @@ export class Breaker {
   #open = false;
   #timer: NodeJS.Timeout | undefined;
 
-  /** `probe` resolves when the server answers; it may take as long as it likes. */
+  /** `probe` resolves when the server answers; one that takes long is not waited for. */
   constructor(probe: () => Promise<unknown>, options: BreakerOptions = {}) {
     this.#probe = probe;
     this.#limit = options.failures ?? 5;
@@ -44,16 +44,22 @@ export class Breaker {
 
   #close(): void {
     this.#open = false;
-    if (this.#timer !== undefined) clearTimeout(this.#timer);
-    this.#timer = undefined;
+    clearTimeout(this.#timer);
   }
 
   #ask(): void {
-    const again = () => {
-      if (!this.#open) return;
-      this.#timer = setTimeout(() => this.#ask(), this.#probeMs);
-      this.#timer.unref();
-    };
-    this.#probe().then(() => this.answered(), again);
+    // One that is not answered soon may have gone to a node of a Cluster that is away.
+    this.#askAfter(4 * this.#probeMs);
+    this.#probe().then(
+      () => this.answered(),
+      () => this.#askAfter(this.#probeMs),
+    );
+  }
+
+  #askAfter(ms: number): void {
+    if (!this.#open) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#ask(), ms);
+    this.#timer.unref();
   }
 }

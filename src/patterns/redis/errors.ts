@@ -32,7 +32,7 @@ export function serverCode(error: unknown): string | undefined {
 }
 
 /** What scripts say, in versions before 7.2 and since, where the user may not run one of their commands. */
-const notInScript = /ACL failure in script|The user executing the script can't/;
+const notInScript = /ACL failure in script|executing the script can't/;
 
 /**
  * Reads a driver's error. `writes`: the command changes something, so that without an answer nobody knows whether it
@@ -73,4 +73,12 @@ export function notSent(message: string, cause?: unknown): KeyfoldError {
 /** A call whose caller does not wait for its end. */
 export function aborted(signal: AbortSignal): KeyfoldError {
   return new KeyfoldError("ABORTED", "The call's signal was aborted.", { cause: signal.reason });
+}
+
+/** Whether an error says that Redis cannot be asked now. */
+export function isOutage(error: unknown): boolean {
+  return (
+    error instanceof KeyfoldError &&
+    ["UNAVAILABLE", "OUTCOME_UNKNOWN", "THROTTLED", "DEADLINE_EXCEEDED"].includes(error.code)
+  );
 }

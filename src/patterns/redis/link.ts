@@ -136,23 +136,23 @@ const REDISCOVER_MS = 500;
  * nodes, so that one which is away is enough to never hear of the others.
  */
 function nodeRedisCluster(client: EmittingClient): Pick<Link, "ping" | "rediscover"> {
-  let last = Number.NEGATIVE_INFINITY;
+  let next = 0;
   const living = (): EmittingClient | undefined => {
-    const nodes = (client["masters"] as EmittingClient[]).filter(({ client: node }) => node?.isReady === true);
+    const nodes = (client["masters"] as EmittingClient[]).filter(({ client: node }) => node?.isReady);
     return nodes[Math.floor(Math.random() * nodes.length)]?.["client"];
   };
   const rediscover = (): void => {
     const now = performance.now();
-    if (now - last < REDISCOVER_MS) return;
-    last = now;
+    if (now < next) return;
+    next = now + REDISCOVER_MS;
     const node = living();
-    if (node !== undefined) client["_slots"]?.rediscover?.(node)?.catch?.(() => {});
+    if (node !== undefined) client["_slots"]?.rediscover?.(node)?.catch(() => {});
   };
   return {
     rediscover,
     ping() {
       rediscover();
-      return living()?.["sendCommand"](["PING"]) ?? Promise.reject(new Error("No node is connected."));
+      return living()?.["sendCommand"](["PING"]) ?? Promise.reject();
     },
   };
 }

@@ -39,22 +39,10 @@ function share(client: RedisClient, options: StoreOptions): Shared {
   const known = client !== null && typeof client === "object" ? sharedOf.get(client) : undefined;
   if (known !== undefined) return known;
   const link = linkOf(client);
-  const ping = (): Promise<unknown> => {
-    if (!link.ready()) return Promise.reject(notSent("The client is not connected."));
-    return link.cluster ? soonEnough(link.ping()) : link.ping();
-  };
+  const ping = () => (link.ready() ? link.ping() : Promise.reject());
   const shared = { link, breaker: new Breaker(ping, options.breaker) };
   sharedOf.set(client, shared);
   return shared;
-}
-
-/** A node of a Cluster may be away or frozen: another is asked when that one has not answered in a second. */
-function soonEnough<T>(answer: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(notSent("No answer within a second.")), 1_000);
-    timer.unref();
-    answer.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
 }
 
 /** Numbers writes and tokens of this process: unique without asking anyone, and short. */

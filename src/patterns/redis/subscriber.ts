@@ -1,7 +1,8 @@
 import { KeyfoldError } from "../../internal/errors.js";
 import { fullJitterMs } from "../../internal/retry.js";
-import { aborted, failureOf } from "./errors.js";
+import { failureOf } from "./errors.js";
 import type { Link } from "./link.js";
+import { orAborted } from "./or-aborted.js";
 import { type OwnConnection, openOwn } from "./own-connection.js";
 import { type Hear, type SubscribeKind, type Subscriptions, subscriptionsOf } from "./subscriptions.js";
 import type { Track } from "./tracking.js";
@@ -225,15 +226,4 @@ export class Subscriber {
 
 function closed(): KeyfoldError {
   return new KeyfoldError("UNAVAILABLE", "The subscriber was closed.");
-}
-
-/** What a promise gives, or `ABORTED` as soon as the signal is. */
-function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(aborted(signal));
-    if (signal.aborted) abort();
-    signal.addEventListener("abort", abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }
