@@ -1,4 +1,10 @@
-import { CreateTableCommand, type DynamoDBClient, PutItemCommand, ScanCommand } from "@aws-sdk/client-dynamodb";
+import {
+  CreateTableCommand,
+  type DynamoDBClient,
+  PutItemCommand,
+  ScanCommand,
+  waitUntilTableExists,
+} from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { dynamodb, open } from "../../src/adapters/dynamodb/index.js";
@@ -182,6 +188,7 @@ describe("a table with other key names", () => {
         BillingMode: "PAY_PER_REQUEST",
       }),
     );
+    await waitUntilTableExists({ client, maxWaitTime: 60 }, { TableName: table });
     const foreign = { KEY: { S: "note#Q1#" }, "Sort.Key": { S: "of another program" }, n: { N: "1" } };
     await client.send(new PutItemCommand({ TableName: table, Item: foreign }));
     const model = defineModel({

@@ -126,6 +126,26 @@ test("an entry holds what its patterns read; reads, writes and storage cost what
   expect(told.units as number).toBeLessThan(4);
   const [whole] = Object.values(planOf(modelOf(undefined)).entities);
   expect(entities["order"]?.estimate.insertUnits).toEqual({ table: 3, indexes: 2 });
+  const took: unknown[] = [];
+  const counting = {
+    async send(command: never, options: never) {
+      const { input } = command as { input: Record<string, unknown> };
+      if ("Item" in input) input["ReturnConsumedCapacity"] = "INDEXES";
+      const output = (await client.send(command, options)) as unknown as Record<string, unknown>;
+      if ("Item" in input) took.push(output["ConsumedCapacity"]);
+      return output;
+    },
+  };
+  await connect(narrow, dynamodb(counting, { table })).order.insert(makeOrder(5_000));
+  expect(took).toMatchObject([
+    {
+      Table: { CapacityUnits: 3 },
+      GlobalSecondaryIndexes: {
+        [first?.name as string]: { CapacityUnits: 1 },
+        [second?.name as string]: { CapacityUnits: 1 },
+      },
+    },
+  ]);
   expect(whole?.estimate.insertUnits).toEqual({ table: 3, indexes: 4 });
   expect(entities["order"]?.estimate.storageBytes).toBeLessThan((whole?.estimate.storageBytes as number) - 700_000);
 });
