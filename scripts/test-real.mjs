@@ -40,6 +40,7 @@ const suites = {
     judge: "KEYFOLD_TEST_CASSANDRA_ORACLE_URL",
     files: [
       "test/cassandra/agreement",
+      "test/cassandra/partition-sizes",
       // Those that need faults, or nodes to stop, have an engine of their own.
       ...["reads", "writes", "append-only"].map((name) => `test/client/${name}.test`),
       ...["append-only", "design", "expires", "home-lists", "keys", "models", "series", "uniques"].map(
@@ -47,6 +48,7 @@ const suites = {
       ),
       "test/main-job/generated",
     ],
+    folder: "KEYFOLD_TEST_CASSANDRA_FOLDER",
     env: { KEYFOLD_TEST_ENGINES: "cassandra" },
   },
   // Its tests kill nodes by the ids that lie in the ring's folder.

@@ -1,6 +1,10 @@
 // An Apache Cassandra node from its published jars: a configuration, and the start line that its own scripts would make.
+import { execFile } from "node:child_process";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
+
+const execute = promisify(execFile);
 
 /** Packages of the JDK that Cassandra reaches into (its jvm17-server.options). */
 const exported = [
@@ -85,7 +89,7 @@ export async function cassandraCommand(node) {
       `<encoder><pattern>%-5level %date{ISO8601} %msg%n</pattern></encoder></appender>` +
       `<root level="INFO"><appender-ref ref="file"/></root></configuration>`,
   );
-  const jars = (await readdir(lib)).filter((file) => file.endsWith(".jar"));
+  const jars = await jarsOf(lib);
   const agent = jars.find((file) => file.startsWith("jamm-"));
   return {
     file: java,
@@ -100,8 +104,7 @@ export async function cassandraCommand(node) {
         "-XX:+UseSerialGC",
         ...(forSpeed ? [] : ["-XX:TieredStopAtLevel=1"]),
       ],
-      ...exported.map((name) => `--add-exports=${name}=ALL-UNNAMED`),
-      ...opened.map((name) => `--add-opens=${name}=ALL-UNNAMED`),
+      ...reached(),
       "-Djdk.attach.allowAttachSelf=true",
       "-Djava.net.preferIPv4Stack=true",
       `-Djava.io.tmpdir=${data}`,
@@ -115,8 +118,25 @@ export async function cassandraCommand(node) {
       "-Dcassandra.skip_wait_for_gossip_to_settle=0",
       "-Dcassandra.ring_delay_ms=2000",
       "-Dcassandra.shutdown_announce_in_ms=0",
-      ...["-cp", jars.map((file) => join(lib, file)).join(":")],
+      ...classpath(lib, jars),
       "org.apache.cassandra.service.CassandraDaemon",
     ],
   };
 }
+
+/**
+ * What one of Cassandra's own tools prints, over the jars in `lib`.
+ *
+ * @public test/cassandra/partition-sizes.test.ts imports it by its path
+ */
+export async function cassandraTool({ java, lib, tool, args }) {
+  const command = [...reached(), ...classpath(lib, await jarsOf(lib)), `org.apache.cassandra.tools.${tool}`, ...args];
+  return (await execute(java, command, { maxBuffer: 1 << 28 })).stdout;
+}
+
+const jarsOf = async (lib) => (await readdir(lib)).filter((file) => file.endsWith(".jar"));
+const classpath = (lib, jars) => ["-cp", jars.map((file) => join(lib, file)).join(":")];
+const reached = () => [
+  ...exported.map((name) => `--add-exports=${name}=ALL-UNNAMED`),
+  ...opened.map((name) => `--add-opens=${name}=ALL-UNNAMED`),
+];

@@ -157,7 +157,10 @@ export interface SearchPattern extends PatternFacts {
 export interface EntityWorkload {
   /** Records at the size to plan for. */
   readonly records?: number;
-  /** Bytes of a typical record as it is stored; estimated from the fields when left out. */
+  /**
+   * Bytes of a typical record as a document, names and all (its JSON); estimated from the fields when left out. Where an
+   * engine stores no names, it tells how long the texts are.
+   */
   readonly bytes?: number;
   readonly writesPerSecond?: number;
   /** Share (0–1) of records and writes that belong to the most frequent key or group. */

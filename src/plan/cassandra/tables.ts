@@ -231,7 +231,7 @@ export class TableMaker {
       group,
       ...(pattern.sum === undefined ? [] : [{ name: AMOUNT, cql: this.#key(pattern.sum, "partition").cql }]),
     ];
-    const bytes = this.#rowBytes(clustering, columns);
+    const bytes = this.#rowBytes(clustering, columns, { [GROUP]: pattern.by, [AMOUNT]: pattern.sum });
     const cut = cutOf(this.#model, entity, by, undefined, bytes, this.#limits);
     // Without a bucket there is one partition for all time: it has a shard so that it has a key at all.
     const shards = bucket === undefined || cut.shards > 1 ? [shardColumn(cut.shards)] : [];
@@ -306,8 +306,12 @@ export class TableMaker {
       .map(({ name, cql }) => ({ name, cql }));
   }
 
-  #rowBytes(clustering: readonly ClusteringColumn[], columns: readonly CqlColumn[]): number {
-    return rowBytes(this.#model, this.#entity, clustering, columns, this.#stored);
+  #rowBytes(
+    clustering: readonly ClusteringColumn[],
+    columns: readonly CqlColumn[],
+    paths: Readonly<Record<string, string | undefined>> = {},
+  ): number {
+    return rowBytes(this.#model, this.#entity, clustering, columns, this.#stored, paths);
   }
 
   #optional(fields: readonly string[]): readonly string[] {
@@ -320,7 +324,7 @@ export class TableMaker {
   #table(made: Omit<CqlTable, "options" | "estimate"> & { readonly cut: Cut; readonly bytes: number }): CqlTable {
     const { cut, bytes, ...table } = made;
     const records = this.#model.workload.entities[this.#entity.name]?.records;
-    const overhead = partitionKeyBytes(table.partition);
+    const overhead = partitionKeyBytes(this.#model, this.#entity, table.partition);
     return {
       ...table,
       options: tableOptions(this.#entity, table, this.#model.workload.entities[this.#entity.name]),
