@@ -86,6 +86,9 @@ export async function writeTogether(
   deadline: Deadline,
 ): Promise<GroupReply> {
   const { requests, known } = entity;
+  if (statements.length === 0 && last !== undefined) {
+    return requests.write(last.statement, last.params, timestamp, deadline);
+  }
   const buckets = newBuckets(rows, entity);
   const all = [...buckets, ...statements, ...(last === undefined ? [] : [last])];
   const tell = (): void => {

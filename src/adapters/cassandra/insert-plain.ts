@@ -59,13 +59,9 @@ export function homeRow(
   { codec, requests }: StoredEntity,
 ): Bound {
   const { home, entity } = codec;
-  const values = new Map(codec.values(record));
-  const params = [
-    ...home.key(record, codec.identity(record)),
-    ...home.plan.columns.map(({ name }) =>
-      name === VERSION ? (requests.bigints ? BigInt(version) : version) : values.get(name),
-    ),
-  ];
+  const values = home.values(record);
+  values[home.plan.columns.findIndex(({ name }) => name === VERSION)] = requests.bigints ? BigInt(version) : version;
+  const params = [...home.key(record, codec.identity(record)), ...values];
   checkSize(params, entity.entity);
   return ttl === undefined
     ? { statement: home.insert, params }

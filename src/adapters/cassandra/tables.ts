@@ -36,6 +36,8 @@ export interface CompiledTable {
   readonly fault: KeyCheck;
   /** What it would refuse about the key of a record's row; undefined: nothing, or the record has none there. */
   faultOf(record: RecordData, identity: string): ReturnType<KeyCheck>;
+  /** Values of the other columns of a record's row, in the plan's order; undefined: it has none. */
+  values(record: RecordData): unknown[];
   /** The row of a record; undefined: it has none there, or one that no server takes. */
   row(record: RecordData, identity: string): DerivedRow | undefined;
   readonly insert: Statement;
@@ -81,6 +83,7 @@ export function compileTable(
     fault,
     faultOf: (record, identity) => (belongs(record) ? fault(compiled.key(record, identity)) : undefined),
     key: (record, identity) => makeKey.map((make) => make(record, identity)),
+    values: (record) => columns.map((make) => make(record)),
     row(record, identity) {
       if (!belongs(record)) return undefined;
       const key = compiled.key(record, identity);
@@ -89,7 +92,7 @@ export function compileTable(
       return {
         table: compiled,
         key,
-        values: columns.map((make) => make(record)),
+        values: compiled.values(record),
         bucket:
           moment === undefined || contribution?.bucket === undefined
             ? undefined
