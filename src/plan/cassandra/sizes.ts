@@ -159,11 +159,10 @@ export function rowBytes(
     const bytes = keyValueBytes(one, text);
     return sum + bytes + (fixed.has(one.cql) ? 0 : lengthBytes(bytes));
   }, 0);
-  const types = columns.map(({ name }) => {
+  const own = columns.map(({ name }) => stored.find((one) => one.name === name)?.type);
+  const types = columns.map(({ name }, at) => {
     const path = paths[name];
-    return (
-      stored.find((one) => one.name === name)?.type ?? (path === undefined ? undefined : fieldAt(entity.fields, path))
-    );
+    return own[at] ?? (path === undefined ? undefined : fieldAt(entity.fields, path));
   });
   const cells = columns.reduce((sum, column, at) => {
     const type = types[at];
@@ -171,7 +170,8 @@ export function rowBytes(
     // keyfold's own: a version, an id.
     return sum + cellBytes(column, column.cql === "bigint" ? 8 : column.cql === "boolean" ? 1 : 12);
   }, 0);
-  const bitmap = types.some((type) => type?.optional) ? 1 : 0;
+  // A row of paths is only there where it has them all.
+  const bitmap = own.some((type) => type?.optional) ? 1 : 0;
   const body = (clustering.length === 0 ? 0 : 1) + keys + rowTime + bitmap + cells;
   return Math.round(1 + 2 * lengthBytes(body) + body);
 }
