@@ -24,7 +24,7 @@ const budgets = [
   })),
   { name: "keyfold/batch", code: 'export * from "./dist/patterns/batch/index.js";', maxBytes: 8_800 },
   { name: "keyfold/dynamodb", code: dynamodb, beside: core, maxBytes: 41_200 },
-  { name: "keyfold/cassandra", code: cassandra, beside: core, maxBytes: 43_000 },
+  { name: "keyfold/cassandra", code: cassandra, beside: core, maxBytes: 44_000 },
 ];
 
 /** Gzipped bytes of everything that this code pulls in. */
