@@ -119,3 +119,37 @@ describe("rows of thirty days, half of them empty", () => {
     expect(await all(shop.latest.each({ device: "d" }, { limit: 20 }))).toEqual(left.toSorted((a, b) => byTime(b, a)));
   });
 });
+
+test("are in order from the first date to the last, also beyond years of four digits", async () => {
+  const adapter = () => cassandra(server.client, { keyspace: name });
+  const name = server.keyspace();
+  await adapter().bind(describeModel(model)).apply({});
+  const shop = connect(model, adapter());
+  const moments = [
+    new Date(-8.64e15),
+    "-000001-06-01T00:00:00.000Z",
+    "0000-01-01T00:00:00.000Z",
+    "2026-01-02T00:00:00.000Z",
+    "9999-12-30T00:00:00.000Z",
+    "9999-12-31T12:00:00.000Z",
+    "+010000-01-01T00:00:00.000Z",
+    "+275760-09-12T00:00:00.000Z",
+  ].map((at) => new Date(at));
+  const far = moments.map((at, id): Reading => ({ id, device: "d", at, level: 1, value: id }));
+  expect((await shop.reading.insertMany(far.toReversed())).applied).toBe(far.length);
+  for (const limit of [1, 3, 50]) {
+    expect(await all(shop.between.each({ device: "d" }, { limit }))).toEqual(far);
+    expect(await all(shop.latest.each({ device: "d" }, { limit }))).toEqual(far.toReversed());
+    // Bounds that say "no end", and ones behind the years that buckets are named by.
+    for (const [from, to] of [
+      [new Date(0), new Date(8.64e15)],
+      [new Date(-8.64e15), new Date(0)],
+      [moments[6], new Date(8.64e15)],
+      [new Date(-8.64e15), moments[1]],
+    ] as [Date, Date][]) {
+      const within = far.filter(({ at }) => at >= from && at < to);
+      expect(within.length).toBeGreaterThan(0);
+      expect(await all(shop.between.each({ device: "d", from, to }, { limit }))).toEqual(within);
+    }
+  }
+});

@@ -1,11 +1,11 @@
 import type { Deadline } from "../../internal/deadline.js";
-import { bucketOf, bucketStart } from "../../model/bucket.js";
+import { bucketStart } from "../../model/bucket.js";
 import { BUCKET, identifier } from "../../plan/cassandra/names.js";
 import { keepsDead } from "../../plan/cassandra/requests.js";
 import { selectText } from "../../plan/cassandra/statements.js";
 import type { CqlListPlan } from "../../plan/cassandra/types.js";
 import type { Explanation, PageCall, PageData, PatternStore, RecordData } from "../port/adapter.js";
-import { BucketWalk } from "../port/bucket-walk.js";
+import { BucketWalk, walkedBucket } from "../port/bucket-walk.js";
 import { compareValues, compilePath } from "../port/conditions.js";
 import { isOver } from "./codec.js";
 import type { Row } from "./driver.js";
@@ -182,7 +182,7 @@ export class ListStore implements PatternStore {
     deadline: Deadline,
   ): Promise<readonly Rec[]> {
     const { unit } = this.#plan.buckets!;
-    const start = call.after === undefined ? undefined : bucketOf(unit, call.after[0] as Date);
+    const start = call.after === undefined ? undefined : walkedBucket(unit, call.after[0] as Date);
     const names = buckets.from(start, params, level, deadline);
     const { rows } = await this.#walk.page(names, call.limit, async (bucket, missing) => ({
       // Only in the cursor's own bucket is anything before it.
@@ -243,7 +243,7 @@ class BucketNames {
       if (given === undefined) return undefined;
       // The bound is a moment of the field, or a bucket of the question's own unit.
       const moment = given instanceof Date ? given : bucketStart(unitOf(given as string), given as string);
-      return bucketOf(unit, moment);
+      return walkedBucket(unit, moment);
     };
     let [least, greatest] = [bound("from"), bound("to")];
     if (start !== undefined) {

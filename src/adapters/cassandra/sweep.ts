@@ -1,5 +1,4 @@
 import type { Deadline } from "../../internal/deadline.js";
-import { bucketOf } from "../../model/bucket.js";
 import type { KeySource } from "../../plan/cassandra/types.js";
 import type { ApplyCall, RecordData } from "../port/adapter.js";
 import { compareValues, compilePath } from "../port/conditions.js";
@@ -8,7 +7,7 @@ import { removeRows, writeTogether } from "./beside.js";
 import type { StoredRow } from "./codec.js";
 import type { Row } from "./driver.js";
 import { inParallel } from "./read-records.js";
-import type { CompiledTable } from "./tables.js";
+import { bucketNaming, type CompiledTable } from "./tables.js";
 import { finish } from "./transition.js";
 import { compileDecoder } from "./values.js";
 import { walkTable, wholeRing } from "./walk.js";
@@ -112,7 +111,8 @@ function compileEqual(source: KeySource): (raw: unknown, record: RecordData, mad
     }
     case "bucket": {
       const read = compilePath(source.field);
-      return (raw, record) => raw === bucketOf(source.unit, read(record) as Date);
+      const nameOf = bucketNaming(source);
+      return (raw, record) => raw === nameOf(source.unit, read(record) as Date);
     }
     case "shard":
       return (raw, _, made) => raw === made;

@@ -2,9 +2,10 @@ import { bucketOf } from "../../model/bucket.js";
 import { type Field, type Fields, fieldAt } from "../../model/field.js";
 import { AMOUNT, GROUP } from "../../plan/cassandra/names.js";
 import { deleteText, insertText, type Qualify } from "../../plan/cassandra/statements.js";
-import type { CqlContribution, CqlTable, KeyColumn, StoredColumn } from "../../plan/cassandra/types.js";
+import type { CqlContribution, CqlTable, KeyColumn, KeySource, StoredColumn } from "../../plan/cassandra/types.js";
 import { shardOf } from "../../plan/shard.js";
 import type { RecordData } from "../port/adapter.js";
+import { walkedBucket } from "../port/bucket-walk.js";
 import { compileConditions, compilePath } from "../port/conditions.js";
 import { compileJsonEncoder } from "../port/json-values.js";
 import { compileKeyCheck, type KeyCheck } from "./keys.js";
@@ -138,13 +139,19 @@ function compileKeyColumn({ source }: KeyColumn, bigints: boolean): MakeValue {
     }
     case "bucket": {
       const read = compilePath(source.field);
-      return (record) => bucketOf(source.unit, read(record) as Date);
+      const nameOf = bucketNaming(source);
+      return (record) => nameOf(source.unit, read(record) as Date);
     }
     case "shard":
       return (_, identity) => shardOf(identity, source.count);
     default:
       return source satisfies never;
   }
+}
+
+/** How a key's buckets are named: as the question does that asks for one, else so that those of a walk sort as time does. */
+export function bucketNaming({ asked }: KeySource & { readonly kind: "bucket" }): typeof bucketOf {
+  return asked ? bucketOf : walkedBucket;
 }
 
 function compileColumn(
