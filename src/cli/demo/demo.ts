@@ -59,7 +59,8 @@ export async function demo(file: string | undefined, options: DemoOptions): Prom
         engineMs,
       );
       const { design, place, applyMs } = await apply(model, target);
-      await step("apply", `${design.collections} ${place}, ${design.indexes} indexes`, applyMs);
+      const places = `${design.collections} ${place}${design.collections === 1 ? "" : "s"}`;
+      await step("apply", design.indexes === 0 ? places : `${places}, ${design.indexes} indexes`, applyMs);
 
       const client = connect(model.model, target.adapter);
       await client.$ready;
