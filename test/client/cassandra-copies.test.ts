@@ -148,7 +148,12 @@ test("apply with a sweep finishes what dead writers left, whatever is left of th
   const steps = new Set<string>();
   try {
     const adapter = cassandra(client, { keyspace });
-    expect((await apply(model, adapter, { sweep: true, onProgress: ({ step }) => steps.add(step) })).ready).toBe(true);
+    const { ready, items } = await apply(model, adapter, { sweep: true, onProgress: ({ step }) => steps.add(step) });
+    expect(ready).toBe(true);
+    const told = new Map(items.flatMap(({ name, detail }) => (detail === undefined ? [] : [[name, detail]])));
+    // The deleted record's grave, and the record that moved.
+    expect(told.get("line")).toMatch(/^swept: 2 of \d+ rows were finished$/);
+    expect(told.get("line_by_customer_id_at_desc")).toMatch(/^swept: 1 of \d+ rows stood for no record$/);
   } finally {
     clock.mockRestore();
   }

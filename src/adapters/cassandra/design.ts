@@ -166,17 +166,17 @@ export class CqlDesign implements Design {
       ({ state }) => state === "differs",
     );
     if (wrong.length === 0) await this.#fill(schema, created, call, deadline);
+    const swept: DesignItem[] = [];
     if (call.sweep === true && wrong.length === 0) {
-      for (const entity of this.#entities.values()) await sweepEntity(entity, call, deadline);
+      for (const entity of this.#entities.values()) swept.push(...(await sweepEntity(entity, call, deadline)));
     }
     if (call.drop === true) await this.#drop(call, deadline);
     const after = await this.#compare(await readSchema(this.#requests, deadline), deadline);
-    return stateOf(
-      after.map((item) => {
-        const made = created.has(item.kind === "setting" ? item.name : `${item.kind} ${item.name}`);
-        return item.state === "same" && made ? { ...item, state: "created" } : item;
-      }),
-    );
+    const items = after.map((item): DesignItem => {
+      const made = created.has(item.kind === "setting" ? item.name : `${item.kind} ${item.name}`);
+      return item.state === "same" && made ? { ...item, state: "created" } : item;
+    });
+    return stateOf([...items, ...swept]);
   }
 
   /** What must be defined, in an order in which it can be. */

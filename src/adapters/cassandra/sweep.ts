@@ -1,6 +1,6 @@
 import type { Deadline } from "../../internal/deadline.js";
 import type { KeySource } from "../../plan/cassandra/types.js";
-import type { ApplyCall, RecordData } from "../port/adapter.js";
+import type { ApplyCall, DesignItem, RecordData } from "../port/adapter.js";
 import { compareValues, compilePath } from "../port/conditions.js";
 import { runWrite } from "../port/write.js";
 import { removeRows, writeTogether } from "./beside.js";
@@ -22,48 +22,53 @@ const YOUNG_MS = 60_000;
  * Finishes what writers that died left of an entity: reads all its home rows, and writes what is made of those whose batch
  * is not known to be done; then reads all rows that are made of records, and removes those that their record, or its
  * grave, does not stand for. A row is removed with the version that it was judged by, or a minute ago where there is
- * none, as its timestamp, so that whatever a writer made of the record since stays.
+ * none, as its timestamp, so that whatever a writer made of the record since stays. Gives what it came to, table by table.
  */
-export async function sweepEntity(entity: StoredEntity, call: ApplyCall, deadline: Deadline): Promise<void> {
+export async function sweepEntity(
+  entity: StoredEntity,
+  call: ApplyCall,
+  deadline: Deadline,
+): Promise<readonly DesignItem[]> {
   const { codec } = entity;
-  if (codec.entity.writes !== "conditional" || codec.beside.length === 0) return;
-  const walk = (table: CompiledTable, each: (row: Row) => Promise<void>): Promise<void> => {
-    const step = `sweep of ${table.plan.name}`;
-    let done = 0;
+  if (codec.entity.writes !== "conditional" || codec.beside.length === 0) return [];
+  const items: DesignItem[] = [];
+  for (const table of [codec.home, ...codec.beside]) {
+    const isHome = table === codec.home;
+    const judge = isHome ? (row: Row) => finishRow(row, entity, deadline) : compileJudge(table, entity, deadline);
+    const { name } = table.plan;
+    const step = `sweep of ${name}`;
+    call.onProgress?.({ step, state: "started" });
+    let [done, changed] = [0, 0];
     const page = async (rows: readonly Row[]): Promise<void> => {
-      await inParallel(rows, IN_FLIGHT, each);
+      await inParallel(rows, IN_FLIGHT, async (row) => {
+        if (await judge(row)) changed++;
+      });
       done += rows.length;
       call.onProgress?.({ step, state: "running", done });
     };
-    return walkTable(table.plan, wholeRing(), { page }, entity.requests, deadline);
-  };
-  const tables = [codec.home, ...codec.beside];
-  for (const table of tables) {
-    const step = `sweep of ${table.plan.name}`;
-    call.onProgress?.({ step, state: "started" });
-    if (table === codec.home) await walk(table, (row) => finishRow(row, entity, deadline));
-    else {
-      const judge = compileJudge(table, entity);
-      await walk(table, (row) => judge(row, deadline));
-    }
+    await walkTable(table.plan, wholeRing(), { page }, entity.requests, deadline);
     call.onProgress?.({ step, state: "done" });
+    const detail = `swept: ${changed} of ${done} rows ${isHome ? "were finished" : "stood for no record"}`;
+    items.push({ kind: "contents", name, state: "same", detail });
   }
+  return items;
 }
 
-/** Writes what is made of a home row, where that is not known to be done. */
-export async function finishRow(row: Row, entity: StoredEntity, deadline: Deadline): Promise<void> {
+/** Writes what is made of a home row, where that is not known to be done; true: it was not. */
+export async function finishRow(row: Row, entity: StoredEntity, deadline: Deadline): Promise<boolean> {
   const stored = entity.codec.stored(row, entity.requests.clock.now());
   // Of a record that is gone, what it must take away names its key; where nothing must go, nothing is left.
   const key = stored?.record ?? stored?.gone;
-  if (stored?.dirty !== true || key === undefined) return;
+  if (stored?.dirty !== true || key === undefined) return false;
   await runWrite({}, deadline, async (write) => {
     const left = await finish(key, stored, entity, write);
     if (left !== undefined) throw left;
   });
+  return true;
 }
 
-/** Removes a row of this table where no record stands for it. */
-function compileJudge(table: CompiledTable, entity: StoredEntity): (row: Row, deadline: Deadline) => Promise<void> {
+/** Removes a row of this table where no record stands for it; true: none did. */
+function compileJudge(table: CompiledTable, entity: StoredEntity, deadline: Deadline): (row: Row) => Promise<boolean> {
   const { codec, requests, leases } = entity;
   const { plan, keyColumns } = table;
   const columns = [...plan.partition, ...plan.clustering].map(({ name, source }) => ({
@@ -87,9 +92,9 @@ function compileJudge(table: CompiledTable, entity: StoredEntity): (row: Row, de
     );
   };
   const bucketAt = plan.partition.findIndex(({ source }) => source.kind === "bucket");
-  return async (row, deadline) => {
+  return async (row) => {
     const stored = await readHome(keyOf(row), entity, false, deadline);
-    if (stands(row, stored)) return;
+    if (stands(row, stored)) return false;
     const version = stored?.version ?? 0;
     const at = version > 0 ? version : (requests.clock.now() - YOUNG_MS) * 1_000;
     const bucket = plan.role === "contributions" && bucketAt >= 0 ? (row[keyColumns[bucketAt]!] as string) : undefined;
@@ -99,6 +104,7 @@ function compileJudge(table: CompiledTable, entity: StoredEntity): (row: Row, de
     const gone = { table, key, values: [], bucket, listed: undefined, until: undefined };
     const reply = await writeTogether(removeRows([gone]), [], undefined, at, entity, deadline);
     if (reply.kind === "failed") throw reply.error;
+    return true;
   };
 }
 
