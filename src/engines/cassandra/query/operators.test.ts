@@ -49,4 +49,7 @@ test("a marker beside a duration is a moment, of the kind that is wanted", async
   const at = new Date("2016-09-27T16:25:00Z");
   expect(await rows("SELECT * FROM k.t WHERE p = 1 AND at > ? - 5m", [at])).toBe(1);
   expect(await rows("SELECT * FROM k.t WHERE p = 1 AND at > ? - 1m", [at])).toBe(0);
+  await expect(rows("SELECT * FROM k.t WHERE p = 1 AND at > ? - 10us", [at])).rejects.toThrow(
+    "the operation 'timestamp - duration' failed: The duration must have a millisecond precision. Was: 10us",
+  );
 });

@@ -135,7 +135,7 @@ function compute(operator: ArithmeticOperator, type: string, a: Buffer, b: Buffe
     const x = size === undefined ? readVarint(a) : readInteger(a);
     const y = size === undefined ? readVarint(b) : readInteger(b);
     if ((operator === "/" || operator === "%") && y === 0n)
-      throw new Error(operator === "/" || size !== undefined ? "/ by zero" : "BigInteger divide by zero");
+      throw new Error(size !== undefined ? "/ by zero" : "BigInteger divide by zero");
     const value =
       operator === "+" ? x + y : operator === "-" ? x - y : operator === "*" ? x * y : operator === "/" ? x / y : x % y;
     return size === undefined ? writeVarint(value) : fixedInteger(BigInt.asIntN(size * 8, value), size);
@@ -179,6 +179,11 @@ function failure(operator: ArithmeticOperator, left: CqlType, right: CqlType, re
   });
 }
 
+/** A duration that moves a moment by less than it can tell. */
+function imprecise(unit: "millisecond" | "day", duration: Buffer): string {
+  return `The duration must have a ${unit} precision. Was: ${native("duration").facts.text(duration)}`;
+}
+
 /** The function for an operator between two types, where there is one. */
 export function arithmeticFunction(
   operator: ArithmeticOperator,
@@ -202,19 +207,15 @@ export function arithmeticFunction(
       return { months: months * sign, days: days * sign, nanos: nanos * sign };
     };
     if (left.name === "timestamp" || left.name === "timeuuid")
-      return strict(operatorNames[operator], [left, right], left, ([a, b]) =>
-        fixedInteger(addDuration(a!.readBigInt64BE(0), scaled(b!)), 8),
-      );
+      return strict(operatorNames[operator], [left, right], left, ([a, b]) => {
+        const duration = scaled(b!);
+        if (duration.nanos % 1_000_000n !== 0n) throw failure(operator, left, right, imprecise("millisecond", b!));
+        return fixedInteger(addDuration(a!.readBigInt64BE(0), duration), 8);
+      });
     if (left.name === "date")
       return strict(operatorNames[operator], [left, right], left, ([a, b]) => {
         const duration = scaled(b!);
-        if (duration.nanos !== 0n)
-          throw failure(
-            operator,
-            left,
-            right,
-            `The duration must have a day precision. Was: ${native("duration").facts.text(b!)}`,
-          );
+        if (duration.nanos !== 0n) throw failure(operator, left, right, imprecise("day", b!));
         const millis = addDuration(BigInt(a!.readUInt32BE(0) - 0x80000000) * 86_400_000n, duration);
         const bytes = Buffer.allocUnsafe(4);
         bytes.writeUInt32BE(Number(millis / 86_400_000n) + 0x80000000);
