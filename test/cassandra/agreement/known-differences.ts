@@ -30,6 +30,10 @@ const known: readonly Known[] = [
     test: ({ text }, _, theirs) => text.includes("GROUP BY") && theirs.message === "Invalid value for the paging state",
   },
   {
+    what: "Cassandra casts an int to a timestamp of four bytes, which no driver can read",
+    test: (_, ours) => ours.message === "int cannot be cast to timestamp",
+  },
+  {
     what: "Cassandra answers a conditional batch with an IN on the partition key with a server's error",
     test: (_, ours, theirs) => ours.text === "error 0x2200" && theirs.text === "error 0x0",
   },

@@ -53,3 +53,12 @@ test("a marker beside a duration is a moment, of the kind that is wanted", async
     "the operation 'timestamp - duration' failed: The duration must have a millisecond precision. Was: 10us",
   );
 });
+
+test("a timestamp casts to the milliseconds that it is, and they to a day", async () => {
+  const query =
+    "SELECT CAST(at AS bigint) AS b, CAST(at AS varint) AS v, CAST(CAST(at AS bigint) AS date) AS d FROM k.t";
+  const row = (await client.execute(query)).first();
+  const millis = String(Date.parse("2016-09-27T16:21:00Z"));
+  expect([row?.["b"], row?.["v"], row?.["d"]].map(String)).toEqual([millis, millis, "2016-09-27"]);
+  await expect(rows("SELECT CAST(p AS timestamp) FROM k.t")).rejects.toThrow("int cannot be cast to timestamp");
+});

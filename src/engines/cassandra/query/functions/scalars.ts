@@ -174,6 +174,12 @@ export function castFunction(from: CqlType, to: CqlType): ScalarFunction | undef
     if (["blob", "duration", "text"].includes(from.name)) return undefined;
     return strict(name, [from], to, ([value]) => Buffer.from(from.facts.text(value!)));
   }
+  // A timestamp stands for the milliseconds that it is, and these for it.
+  if (from.name === "timestamp" && to.name === "bigint") return strict(name, [from], to, ([value]) => value!);
+  if (from.name === "timestamp" && to.name === "varint")
+    return strict(name, [from], to, ([value]) => convertNumber("bigint", "varint", value!));
+  if (from.name === "bigint" && to.name === "date")
+    return strict(name, [from], to, ([value]) => dateBytes(value!.readBigInt64BE(0)));
   const times = ["timestamp", "date"];
   if ((from.name === "timeuuid" && times.includes(to.name)) || (times.includes(from.name) && times.includes(to.name)))
     return strict(name, [from], to, ([value]) => {
