@@ -10,6 +10,9 @@ export const summary = "ScyllaDB 6.2.3: test/cql-pytest, as Cassandra is asked b
 export const engine = "cassandra";
 
 const packages = ["pytest==9.2.0", "pytest-timeout", "allure-pytest", "requests", "cassandra-driver==3.30.1"];
+/** Tests that chance decides, whoever is asked: two of five seeds make a keyspace with ScyllaDB's tablets. */
+const byChance = new Set(["test_describe.py::test_desc_keyspace"]);
+
 /** Names that a plain Apache Cassandra 5.0.9 passes, where the list of them is at hand. */
 async function passedByCassandra() {
   const path = new URL("../../../shared/exams/cql-pytest-scylla-6.2.3.json", import.meta.url);
@@ -33,7 +36,8 @@ export async function* run(from, server) {
       count++;
       if (passed) reached++;
     }
-    if (passed) yield { name, outcome: "passed" };
+    if (byChance.has(name)) yield { name, outcome: "skipped", reason: "chance decides it" };
+    else if (passed) yield { name, outcome: "passed" };
     else if (outcome === "skipped") yield { name, outcome: "skipped", reason };
     else if (outcome === "xfailed" && !expected?.has(name))
       yield { name, outcome: "skipped", reason: "marked as failing, and fails" };
