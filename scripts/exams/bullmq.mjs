@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { connect } from "node:net";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
 
@@ -42,7 +42,30 @@ async function* scripts(from, port) {
   }
 }
 
+/**
+ * Two tests connect to Redis' own port whatever the environment says: it leads to the engine, unless some server has it.
+ * Resolves to what ends that.
+ */
+function alsoOnRedisPort(port) {
+  return new Promise((done) => {
+    const server = createServer((socket) => {
+      const engine = connect(port, "127.0.0.1");
+      for (const [one, other] of [
+        [socket, engine],
+        [engine, socket],
+      ]) {
+        one.pipe(other);
+        one.on("error", () => other.destroy());
+        one.on("close", () => other.destroy());
+      }
+    });
+    server.once("error", () => done(() => {}));
+    server.listen(6379, "127.0.0.1", () => done(() => server.close()));
+  });
+}
+
 async function* suite(from, port) {
+  const leave = await alsoOnRedisPort(port);
   const folder = await mkdtemp(join(tmpdir(), "keyfold-bullmq-"));
   const report = join(folder, "report.json");
   try {
@@ -63,6 +86,7 @@ async function* suite(from, port) {
       }
     }
   } finally {
+    leave();
     await rm(folder, { recursive: true, force: true });
   }
 }
