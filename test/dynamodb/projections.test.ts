@@ -245,7 +245,7 @@ test("an index whose pattern reads whole records says what the narrow one pays; 
   });
 });
 
-test("all indexes together include a hundred attributes: the widest one projects all, and says so", () => {
+test("an index includes twenty attributes: a wider one projects all, and says so", () => {
   const names = Array.from({ length: 60 }, (_, at) => `f${at}`);
   const wide = entity("wide", {
     schema: z.object({
@@ -262,7 +262,7 @@ test("all indexes together include a hundred attributes: the widest one projects
         entities: { wide },
         patterns: {
           most: list(wide, { by: ["a"], select: names as never[], consistency: "eventual" }),
-          fewer: list(wide, { by: ["b"], select: names.slice(0, 50) as never[], consistency: "eventual" }),
+          fewer: list(wide, { by: ["b"], select: names.slice(0, 20) as never[], consistency: "eventual" }),
         },
       }),
     ),

@@ -5,15 +5,13 @@ import { workloadMissing } from "../lint-workload.js";
 import { recordsPerGroup } from "../workload.js";
 import type { DesignView } from "./lint.js";
 import { hottestWriteUnits, partitionWriteUnits } from "./load.js";
-import { fieldsSize } from "./sizes.js";
+import { collectionLimit, fieldsSize } from "./sizes.js";
 import type { EstimatedEntity } from "./types.js";
 
 /** Limits of DynamoDB (manual: "Quotas in Amazon DynamoDB"). */
 const itemLimit = 400 * 1024;
 /** Above this an item is dear to read and to change: each write takes units for all of it. */
 const heavyItem = 50 * 1024;
-/** Above this one partition key no longer fits one partition, and would be refused with a local index. */
-const largeCollection = 10 * 1024 ** 3;
 
 /** Findings about what one entity's records become. */
 export function lintEntity(view: DesignView, entity: EntityData): readonly Finding[] {
@@ -50,7 +48,7 @@ function homeCollection({ model, homes }: DesignView, entity: EntityData, stored
   if (home === undefined || home.sortFields.length === 0) return [];
   const group = recordsPerGroup(entity, model.workload.entities[entity.name], home.partitionFields);
   const bytes = group === undefined ? undefined : group * stored.estimate.itemBytes;
-  if (bytes === undefined || bytes < largeCollection) return [];
+  if (bytes === undefined || bytes < collectionLimit) return [];
   return [
     {
       code: "unbounded-collection",

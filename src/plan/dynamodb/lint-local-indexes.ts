@@ -5,11 +5,11 @@ import { groupShare } from "../workload.js";
 import type { DesignView } from "./lint.js";
 import { slotOf } from "./names.js";
 import type { Home } from "./places.js";
+import { collectionLimit } from "./sizes.js";
 import type { EstimatedEntity } from "./types.js";
 
 /** Local indexes that a table may have, and bytes of one partition key of such a table (manual: "Local Secondary Indexes"). */
 const localLimit = 5;
-const collectionLimit = 10 * 1024 ** 3;
 
 /** Findings of a table with local indexes, and of lists that were to have one. */
 export function lintLocalIndexes(view: DesignView): readonly Finding[] {

@@ -8,10 +8,8 @@ import type { DesignView } from "./lint.js";
 import { hotWrites } from "./lint-entities.js";
 import { hottestShare, hottestWriteUnits, partitionReadUnits, partitionWriteUnits } from "./load.js";
 import type { Need } from "./needs.js";
+import { collectionLimit } from "./sizes.js";
 import type { EstimatedEntity, EstimatedPattern } from "./types.js";
-
-/** A group above this is never read to its end, and grows without bound. */
-const largeCollection = 10 * 1024 ** 3;
 
 /** Findings about one pattern. */
 export function lintPattern(
@@ -181,7 +179,7 @@ function unbounded(
   const hottest = (workload?.records ?? 0) * (hottestShare(model, entity, pattern.by) ?? 0);
   const group = Math.max(even ?? 0, hottest) / plan.request.shards;
   const bytes = group * (entities[entity.name] as EstimatedEntity).estimate.itemBytes;
-  if (bytes < largeCollection) return [];
+  if (bytes < collectionLimit) return [];
   return [
     {
       code: "unbounded-collection",

@@ -5,7 +5,7 @@ import { entryBytes } from "./estimates.js";
 import type { DesignView } from "./lint.js";
 import { writeUnits } from "./load.js";
 import { indexAttributes, slotOf } from "./names.js";
-import { includesLimit, needAttributes } from "./projections.js";
+import { includesLimit, includesOfIndex, needAttributes } from "./projections.js";
 import type { DynamoIndex, EstimatedEntity, KeyRecipe } from "./types.js";
 
 /** What an index holds beyond what the patterns that read little of it need. */
@@ -38,7 +38,7 @@ export function lintProjection(view: DesignView, index: DynamoIndex): readonly F
           severity: "info",
           subject: index.name,
           evidence: `it projects ALL: ${paid}`,
-          cause: `All indexes of a table together include ${includesLimit} attributes at most, and narrower ones have taken them.`,
+          cause: `An index includes ${includesOfIndex} attributes at most, and all indexes of a table together ${includesLimit}.`,
           fix: "Select fewer fields in the patterns that are read least.",
         }
       : {

@@ -3,7 +3,7 @@ import { fieldAt } from "../../model/field.js";
 import { type Cut, cutOf, type PartitionLimits } from "../partitions.js";
 import { groupShare } from "../workload.js";
 import type { Home } from "./places.js";
-import { recordBytes } from "./sizes.js";
+import { collectionLimit, recordBytes } from "./sizes.js";
 
 /** Units per second that one partition key takes (manual: "Best practices for designing partition keys"). */
 export const partitionWriteUnits = 1_000;
@@ -32,9 +32,8 @@ export function hottestShare(model: ModelData, entity: EntityData, by: readonly 
   );
 }
 
-/** Bytes of one partition, beyond which a collection is spread over several (manual: "Partitions and data distribution"). */
 const collectionLimits: PartitionLimits = {
-  partitionBytes: 10 * 1024 ** 3,
+  partitionBytes: collectionLimit,
   partitionRows: Number.POSITIVE_INFINITY,
   sources: "10 GB of one partition",
 };

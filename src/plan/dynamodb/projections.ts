@@ -8,6 +8,9 @@ import type { DynamoFieldSource, DynamoIndex, KeyPart, KeyRecipe } from "./types
 /** Attributes that all indexes of a table may include, one in two of them counted twice (manual: "Quotas in Amazon DynamoDB"). */
 export const includesLimit = 100;
 
+/** Attributes that one index may include (API reference: "Projection"). */
+export const includesOfIndex = 20;
+
 /** What the entries of an index hold. */
 export interface Projection extends Pick<DynamoIndex, "projection" | "includes"> {
   /** It would hold less, but for the limit of attributes. */
@@ -131,7 +134,7 @@ export function projectionsOf(reads: readonly (readonly string[] | undefined)[])
     const attributes = reads[at];
     if (attributes === undefined) continue;
     if (attributes.length === 0) found[at] = { projection: "KEYS_ONLY", widened: false };
-    else if (attributes.length <= left) {
+    else if (attributes.length <= Math.min(left, includesOfIndex)) {
       left -= attributes.length;
       found[at] = { projection: "INCLUDE", includes: attributes, widened: false };
     } else found[at] = { projection: "ALL", widened: true };

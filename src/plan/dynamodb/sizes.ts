@@ -11,6 +11,9 @@ import type { DynamoIndexEntry, KeyPart, KeyRecipe } from "./types.js";
  */
 const typicalText = 16;
 
+/** Bytes of one partition, beyond which a collection is spread over several (manual: "Partitions and data distribution"). */
+export const collectionLimit = 10 * 1024 ** 3;
+
 /** Bytes of a value: typically, and when each bounded part is full. */
 export interface ValueSize {
   readonly typical: number;
