@@ -277,7 +277,6 @@ async function modifySeen(
       return notApplied("version", stored?.version);
 
     const change = changeOf(stored);
-    await listBuckets([change.record], entity, write.attempts);
     const { update, version, puts, gone } = seenUpdate(
       key,
       { found, stored },
@@ -286,10 +285,17 @@ async function modifySeen(
       write.id,
       entity,
     );
+    try {
+      await listBuckets([change.record], entity, write.attempts);
+      await entity.buckets.open(besides([...puts, ...gone]), write.attempts);
+    } catch (thrown) {
+      if (mayHaveRun)
+        return unknown("The write was sent, and what it needed could not be made to send it again.", thrown);
+      return failed(thrown as KeyfoldError);
+    }
     let reply: WriteReply;
     if (puts.length + gone.length === 0) reply = await requests.write("UpdateItem", update, write.attempts);
     else {
-      await entity.buckets.open(besides([...puts, ...gone]), write.attempts);
       const items = [
         { Update: update },
         ...puts.map((one) => putBeside(one, requests)),

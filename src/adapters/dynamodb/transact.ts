@@ -68,12 +68,16 @@ export async function transactMany(
     let mayHaveRun = call.writeId !== undefined;
     for (let race = 0; race < MAX_RACES; race++) {
       if (race > 0) await pause(race, requests, write);
+      const unsent = (thrown: unknown): TransactOutcome => {
+        const { error } = failureOf(thrown);
+        // An attempt before this one may have run all the same.
+        return mayHaveRun && race > 0 ? lost(error) : { kind: "failed", error };
+      };
       let stored: readonly (StoredItem | undefined)[];
       try {
         stored = await readParts(parts, requests, race === 0 ? write.attempts : write.whole);
       } catch (thrown) {
-        const { error } = failureOf(thrown);
-        return mayHaveRun && race > 0 ? lost(error) : { kind: "failed", error };
+        return unsent(thrown);
       }
       if (mayHaveRun) {
         const done = doneBefore(parts, stored, write);
@@ -91,14 +95,18 @@ export async function transactMany(
       if (clash !== undefined) return { kind: "notApplied", reasons: clash };
       const items = itemsOf(prepared, requests);
       if (items.length > TRANSACTION_ITEMS) return { kind: "failed", error: tooMany(parts, prepared, items.length) };
-      for (const [at, { record }] of prepared.entries()) {
-        const { entity } = parts[at] as Part;
-        if (record !== undefined) await listBuckets([record], entity, write.attempts);
+      try {
+        for (const [at, { record }] of prepared.entries()) {
+          const { entity } = parts[at] as Part;
+          if (record !== undefined) await listBuckets([record], entity, write.attempts);
+        }
+        await first.entity.buckets.open(
+          besides(prepared.flatMap(({ puts, gone }) => [...puts, ...gone])),
+          write.attempts,
+        );
+      } catch (thrown) {
+        return unsent(thrown);
       }
-      await first.entity.buckets.open(
-        besides(prepared.flatMap(({ puts, gone }) => [...puts, ...gone])),
-        write.attempts,
-      );
       const reply = await sendTransaction(
         items.map(({ doc }) => doc),
         requests,

@@ -103,12 +103,11 @@ export function failureOf(thrown: unknown): Failure {
         code !== "ThrottlingError" &&
         code !== "ProvisionedThroughputExceeded",
     );
-    if (final && codes.some((code) => code === "ItemCollectionSizeLimitExceeded" || code === "ValidationError")) {
-      const reason = error.CancellationReasons?.find(
-        (each) => each.Code === "ValidationError" || each.Code === "ItemCollectionSizeLimitExceeded",
-      );
-      return validation(fail, reason?.Message ?? message);
-    }
+    const reason = (code: string) => error.CancellationReasons?.find((each) => each.Code === code);
+    const full = reason("ItemCollectionSizeLimitExceeded");
+    if (full !== undefined) return fail("TOO_LARGE", full.Message ?? message);
+    const invalid = reason("ValidationError");
+    if (invalid !== undefined) return validation(fail, invalid.Message ?? message);
     return fail(
       "THROTTLED",
       load ? "DynamoDB refused the transaction for load." : "Other writers hold items of this transaction.",
