@@ -67,6 +67,12 @@ function homePlace({ entity, home }: DynamoEntity): Place {
   return { name: `${begin}${text(home.partition)}/${text(home.sort)}`, entities: [entity], patterns: [], home: begin };
 }
 
+/** Whether a place that this plan does not have was made of this plan's entities alone: others may share the table. */
+export function isOwn(name: string, plan: DynamoTableDesign): boolean {
+  const [entities = ""] = name.split("/");
+  return entities.split("+").every((entity) => Object.hasOwn(plan.entities, entity)) && !name.includes("/home ");
+}
+
 /** The place that is whole when all items of an entity carry their time to live. */
 export function expiryPlace(entity: string): string {
   return `${entity}/expires`;
@@ -77,6 +83,8 @@ export interface Filled {
   readonly whole: boolean;
   /** Where the pass that fills it stands: the last key of each segment, "" at its end; undefined: it has not begun. */
   readonly segments: readonly (Item | "" | undefined)[];
+  /** A later design of its entities is without it, so that nobody kept it since: what is in it goes before it is filled. */
+  readonly left?: boolean;
 }
 
 const PLACES = "keyfold";
@@ -101,6 +109,7 @@ export class PlacesState {
         const segments = item["segments"]?.S;
         found.set(unescaped(name), {
           whole: item["whole"]?.BOOL === true,
+          left: item["left"]?.BOOL === true,
           segments:
             segments === undefined ? [] : (JSON.parse(segments) as (Item | "" | null)[]).map((one) => one ?? undefined),
         });
@@ -111,10 +120,11 @@ export class PlacesState {
     return found;
   }
 
-  async write(name: string, { whole, segments }: Filled, deadline: Deadline): Promise<void> {
+  async write(name: string, { whole, segments, left = false }: Filled, deadline: Deadline): Promise<void> {
     const Item: Item = {
       ...this.#requests.key.item({ pk: joinKey([PLACES, "places"]), sk: joinKey([escaped(name)]) }),
       whole: { BOOL: whole },
+      ...(left ? { left: { BOOL: true } } : {}),
       ...(whole ? {} : { segments: { S: JSON.stringify(segments.map((one) => one ?? null)) } }),
     };
     await this.#requests.send("PutItem", { TableName: this.#requests.table, Item }, deadline);

@@ -2,9 +2,10 @@ import type { Deadline } from "../../internal/deadline.js";
 import { KeyfoldError } from "../../internal/errors.js";
 import type { Doc } from "../../patterns/dynamodb/driver.js";
 import { indexDefinition, tableDefinition } from "../../plan/dynamodb/create-table.js";
+import { indexAttributes } from "../../plan/dynamodb/names.js";
 import type { DynamoIndex, DynamoTableDesign } from "../../plan/dynamodb/types.js";
 import type { ApplyCall, Call, DesignItem, DesignState } from "../port/adapter.js";
-import { type Filled, type Place, PlacesState, placesOf } from "./contents.js";
+import { type Filled, isOwn, type Place, PlacesState, placesOf } from "./contents.js";
 import { fillPlaces } from "./fill.js";
 import type { Requests } from "./requests.js";
 import type { StoredEntity } from "./write.js";
@@ -61,7 +62,7 @@ export class DynamoDesign {
         if (usable) items.push(...homeItems(place, known));
         continue;
       }
-      const state = found === undefined ? "missing" : found.whole ? "same" : "building";
+      const state = found === undefined || found.left === true ? "missing" : found.whole ? "same" : "building";
       items.push(...contentsItems(place, state));
     }
     for (const name of known.keys()) {
@@ -137,7 +138,7 @@ export class DynamoDesign {
       return this.#indexItem(index, table, found);
     });
     const extra = stored
-      .filter(({ IndexName }) => !this.#plan.table.indexes.some(({ name }) => name === IndexName))
+      .filter((one) => !this.#plan.table.indexes.some(({ name }) => name === one.IndexName) && isOwnIndex(one))
       .map(
         ({ IndexName = "" }): DesignItem => ({
           kind: "index",
@@ -197,14 +198,15 @@ export class DynamoDesign {
     }
     table = await this.#waitUntilActive(undefined, call, deadline);
     if (this.#tableItem(table).state === "differs") return stateOf(await this.#compare(deadline));
-    if (await this.#changeExpiry(table, call, deadline)) created.add("time to live");
-    await this.#changeIndexes(table, created, call, deadline);
-    // Places that were whole before are left alone; the others are filled in one pass over the table.
     const known = await this.#state.read(deadline);
     // Where records lie elsewhere than the model says, nothing can be made of them.
     if (this.#places.some((place) => homeItems(place, known).some(({ state }) => state === "differs"))) {
       return stateOf(await this.#compare(deadline));
     }
+    if (await this.#changeExpiry(table, call, deadline)) created.add("time to live");
+    await this.#changeIndexes(table, created, call, deadline);
+    await this.#leave(known, deadline);
+    // Places that were whole before are left alone; the others are filled in one pass over the table.
     const unfilled = this.#places.filter((place) => known.get(place.name)?.whole !== true);
     for (const { name, home } of unfilled) {
       if (home !== undefined) await this.#state.write(name, { whole: true, segments: [] }, deadline);
@@ -224,6 +226,17 @@ export class DynamoDesign {
         return item.state === "same" && made ? { ...item, state: "created" } : item;
       }),
     );
+  }
+
+  /**
+   * Writers of this design keep no place that it does not have, and entries of its own take the attributes of those in
+   * an index: a design that has such a place again does not find it whole.
+   */
+  async #leave(known: ReadonlyMap<string, Filled>, deadline: Deadline): Promise<void> {
+    for (const [name, { left }] of known) {
+      if (left === true || this.#places.some((place) => place.name === name) || !isOwn(name, this.#plan)) continue;
+      await this.#state.write(name, { whole: false, segments: [], left: true }, deadline);
+    }
   }
 
   async #create(deadline: Deadline): Promise<void> {
@@ -295,6 +308,13 @@ export class DynamoDesign {
       await this.#requests.clock.sleep(Math.min(POLL_MS, 10 * 2 ** looks), deadline.signal);
     }
   }
+}
+
+/** Whether keyfold made an index: others of an adopted table are not its own to drop. */
+function isOwnIndex({ KeySchema = [] }: StoredIndex): boolean {
+  const [partition, sort] = KeySchema.map(({ AttributeName = "" }) => AttributeName);
+  const slot = /^(gsi\d+)pk$/.exec(partition ?? "")?.[1];
+  return slot !== undefined && sort === indexAttributes(slot).sort;
 }
 
 /** What can be done with a table whose key is another one. */

@@ -2,6 +2,7 @@ import type { Deadline } from "../../internal/deadline.js";
 import { KeyfoldError } from "../../internal/errors.js";
 import { fullJitterMs } from "../../internal/retry.js";
 import type { Doc, Item } from "../../patterns/dynamodb/driver.js";
+import { splitKey } from "../../plan/dynamodb/key-encoding.js";
 import { ENTITY, PLACE } from "../../plan/dynamodb/names.js";
 import type { ApplyCall } from "../port/adapter.js";
 import { MAX_RACES } from "../port/outcome.js";
@@ -36,6 +37,8 @@ export async function fillPlaces(
   deadline: Deadline,
 ): Promise<void> {
   const names = new Set(places.map(({ name }) => name));
+  const left = new Set([...names].filter((name) => known.get(name)?.left === true));
+  if (left.size > 0) await clearPlaces(left, requests, call, deadline);
   const step = `contents of ${[...names].join(", ")}`;
   // A pass goes on only where all of its places stand at the same point: else it begins anew, which is harmless.
   const stands = places.map(({ name }) => JSON.stringify(known.get(name)?.segments ?? []));
@@ -54,25 +57,10 @@ export async function fillPlaces(
   const total = await itemCount(requests, deadline);
   await Promise.all(
     segments.map(async (from, segment) => {
-      let start = from;
-      while (start !== "") {
-        const output: Doc = await requests.send(
-          "Scan",
-          {
-            TableName: requests.table,
-            ConsistentRead: true,
-            Segment: segment,
-            TotalSegments: SEGMENTS,
-            Limit: PAGE_ITEMS,
-            ...(start === undefined ? {} : { ExclusiveStartKey: start }),
-          },
-          deadline,
-        );
-        const items = (output["Items"] as readonly Item[] | undefined) ?? [];
+      for await (const { items, next } of scanned(segment, from, requests, deadline)) {
         await each(items, IN_FLIGHT, (item) => fillItem(item, names, entities, deadline));
         done += items.length;
-        start = (output["LastEvaluatedKey"] as Item | undefined) ?? "";
-        segments[segment] = start;
+        segments[segment] = next;
         keeping = keeping.then(() => keep(false));
         await keeping;
         call.onProgress?.({
@@ -85,6 +73,59 @@ export async function fillPlaces(
     }),
   );
   await keep(true);
+  call.onProgress?.({ step, state: "done" });
+}
+
+/** The pages of a segment of the table, and where each ends: "" at the segment's end. */
+async function* scanned(
+  segment: number,
+  from: Item | "" | undefined,
+  requests: Requests,
+  deadline: Deadline,
+): AsyncGenerator<{ readonly items: readonly Item[]; readonly next: Item | "" }> {
+  let start = from;
+  while (start !== "") {
+    const output: Doc = await requests.send(
+      "Scan",
+      {
+        TableName: requests.table,
+        ConsistentRead: true,
+        Segment: segment,
+        TotalSegments: SEGMENTS,
+        Limit: PAGE_ITEMS,
+        ...(start === undefined ? {} : { ExclusiveStartKey: start }),
+      },
+      deadline,
+    );
+    start = (output["LastEvaluatedKey"] as Item | undefined) ?? "";
+    yield { items: (output["Items"] as readonly Item[] | undefined) ?? [], next: start };
+  }
+}
+
+/**
+ * Deletes what lies in places that were left: a fill only adds, and records have moved and gone since. What writers of
+ * this design put there meanwhile the fill puts there again.
+ */
+async function clearPlaces(
+  names: ReadonlySet<string>,
+  requests: Requests,
+  call: ApplyCall,
+  deadline: Deadline,
+): Promise<void> {
+  const step = `clearing ${[...names].join(", ")}`;
+  call.onProgress?.({ step, state: "started" });
+  const remove = async (item: Item): Promise<void> => {
+    const { pk, sk } = requests.key.of(item);
+    const [place = ""] = splitKey(pk);
+    if (!names.has(place)) return;
+    await requests.send("DeleteItem", { TableName: requests.table, Key: requests.key.item({ pk, sk }) }, deadline);
+  };
+  await Promise.all(
+    Array.from({ length: SEGMENTS }, async (_, segment) => {
+      for await (const { items } of scanned(segment, undefined, requests, deadline))
+        await each(items, IN_FLIGHT, remove);
+    }),
+  );
   call.onProgress?.({ step, state: "done" });
 }
 

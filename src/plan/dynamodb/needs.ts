@@ -7,6 +7,7 @@ import type {
   TogetherPattern,
 } from "../../model/description.js";
 import { fieldAt } from "../../model/field.js";
+import { designVersion } from "../design.js";
 import type { Cut } from "../partitions.js";
 import { cutOfPlace, homeShards, writeShards } from "./load.js";
 import {
@@ -149,20 +150,20 @@ function draftOf(model: ModelData, homes: ReadonlyMap<string, Home>, pattern: Pa
       const ordered = pattern.order
         .map(({ field, direction }) => (direction === "asc" ? field : `-${field}`))
         .join(",");
-      return { ...identified("local", keys, pattern.where), name: `${entity.name}/local(${ordered})`, pattern };
+      const facts = identified("local", keys, pattern.where);
+      return { ...facts, name: `${entity.name}/local(${ordered})${markOf(facts)}`, pattern };
     }
     const keys = { [entity.name]: listKey(entity, pattern) };
-    return { ...identified(kind, keys, pattern.where), name: `${entity.name}/${byName(pattern.by)}`, pattern };
+    const facts = identified(kind, keys, pattern.where);
+    return { ...facts, name: `${entity.name}/${byName(pattern.by)}${markOf(facts)}`, pattern };
   }
   if (pattern.kind === "together" && !togetherInTable(homes, pattern)) {
     const keys = Object.fromEntries(
       pattern.entities.map((name) => [name, togetherKey(model.entities[name] as EntityData, pattern)]),
     );
-    return {
-      ...identified(kind, keys, []),
-      name: `${[...pattern.entities].sort().join("+")}/${byName(pattern.by)}`,
-      pattern,
-    };
+    const facts = identified(kind, keys, []);
+    const name = `${[...pattern.entities].sort().join("+")}/${byName(pattern.by)}${markOf(facts)}`;
+    return { ...facts, name, pattern };
   }
   return undefined;
 }
@@ -176,6 +177,15 @@ function identified(
     typeof value === "bigint" ? `${value}n` : value,
   );
   return { identity, kind, keys, where };
+}
+
+/**
+ * Ends a place's name: what it holds, as 24 bits in four characters. Another order, another condition or another type of a field is
+ * another place, which is filled anew; what lies in the old one has other keys.
+ */
+function markOf({ identity }: Pick<Draft, "identity">): string {
+  const bits = Buffer.from(designVersion(identity).slice(0, 6), "hex");
+  return `@${bits.toString("base64url")}`;
 }
 
 function listKey(entity: EntityData, pattern: ListPattern): Draft["keys"][string] {
