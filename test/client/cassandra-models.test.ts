@@ -111,3 +111,127 @@ test("LOCAL_SERIAL over several data centres is refused, unless no transaction i
   await apply(logs, cassandra(server.client, { keyspace }));
   expect(await codeOf(connect(logs, local).$ready)).toBeUndefined();
 });
+
+const schema = z.object({ id: z.int(), tag: z.string(), at: z.date(), value: z.int() });
+const item = entity("item", { schema, key: ["id"], unique: [["value"]] });
+const event = entity("event", { schema, key: ["id"], appendOnly: true });
+const itemBefore = entity("item", { schema, key: ["id"] });
+const rate = { records: 4_000_000, writesPerSecond: 3, distinct: { tag: 10 } };
+const full = defineModel({
+  entities: { item, event },
+  patterns: {
+    itemsOfTag: list(item, { by: ["tag"], order: { at: "asc", id: "asc" } }),
+    itemsPerTag: top(item, { by: "tag", sum: "value", range: day("at") }),
+    eventsOfTag: list(event, { by: ["tag"], order: { at: "asc", id: "asc" } }),
+    eventsPerTag: top(event, { by: "tag", sum: "value", range: day("at") }),
+  },
+  workload: { item: rate, event: rate },
+});
+const bare = defineModel({
+  entities: { item: itemBefore, event },
+  patterns: { itemById: get(itemBefore), eventById: get(event) },
+  workload: { item: rate, event: rate },
+});
+const made = (id: number, tag: string) => ({ id, tag, at: new Date(Date.UTC(2026, 0, id, 3)), value: id * 10 });
+const january = { from: "2026-01-01", to: "2026-02-01" };
+
+/** What the full model's patterns tell of one tag. */
+async function told(keyspace: string, tag: string): Promise<unknown> {
+  const shop = connect(full, cassandra(server.client, { keyspace }));
+  const ids = ({ items }: { items: readonly { id: number }[] }) => items.map(({ id }) => id);
+  const sums = ({ items }: { items: readonly { tag: string; value: number }[] }) =>
+    items.filter((row) => row.tag === tag).map(({ value }) => value);
+  return {
+    items: ids(await shop.itemsOfTag({ tag })),
+    itemSums: sums(await shop.itemsPerTag(january)),
+    events: ids(await shop.eventsOfTag({ tag })),
+    eventSums: sums(await shop.eventsPerTag(january)),
+  };
+}
+const of = (ids: readonly number[], sum: number | undefined) => {
+  const sums = sum === undefined ? [] : [sum];
+  return { items: ids, itemSums: sums, events: ids, eventSums: sums };
+};
+
+/** A keyspace of the full model with records 1, 2 and 3 of one tag, and folded sums. */
+async function filled(): Promise<string> {
+  const keyspace = server.keyspace();
+  const adapter = cassandra(server.client, { keyspace });
+  await apply(full, adapter);
+  const shop = connect(full, adapter);
+  const records = [1, 2, 3].map((id) => made(id, "t"));
+  expect((await shop.item.insertMany(records)).applied).toBe(3);
+  expect((await shop.event.insertMany(records)).applied).toBe(3);
+  await shop.$close();
+  expect((await adapter.bind(describe(full)).fold!({})).buckets).toHaveLength(6);
+  expect(await told(keyspace, "t")).toEqual(of([1, 2, 3], 60));
+  return keyspace;
+}
+
+test("what a design in between did not keep is refused, and made anew where it is taken up again", async () => {
+  const keyspace = await filled();
+  const adapter = () => cassandra(server.client, { keyspace });
+  await apply(bare, adapter());
+  const writer = connect(bare, adapter());
+  await writer.item.delete({ id: 1 });
+  await writer.item.update({ id: 2 }, { tag: "u", value: 30 });
+  await writer.item.update({ id: 3 }, { value: 31 });
+  await writer.item.insert({ ...made(4, "t"), value: 10 });
+  await writer.event.delete({ id: 1 });
+  await writer.event.insert(made(5, "t"));
+  expect(await codeOf(connect(full, adapter()).item.insert(made(9, "t")))).toBe("DESIGN_MISSING");
+  const refused = connect(full, adapter());
+  expect(await codeOf(refused.eventsOfTag({ tag: "t" }))).toBe("DESIGN_MISSING");
+
+  expect((await apply(full, adapter())).ready).toBe(true);
+  expect(await told(keyspace, "t")).toEqual({
+    items: [3, 4],
+    itemSums: [41],
+    events: [2, 3, 5],
+    eventSums: [100],
+  });
+  expect(await told(keyspace, "u")).toEqual({ items: [2], itemSums: [30], events: [], eventSums: [] });
+  const shop = connect(full, adapter());
+  expect(await codeOf(shop.item.insert({ ...made(6, "t"), value: 10 }))).toBe("CONFLICT");
+  // The value that record 2 had before.
+  expect((await shop.item.insert({ ...made(6, "t"), value: 20 })).applied).toBe(true);
+});
+
+test("a table that is taken up again when no record is left is empty", async () => {
+  const keyspace = await filled();
+  const adapter = () => cassandra(server.client, { keyspace });
+  await apply(bare, adapter());
+  const writer = connect(bare, adapter());
+  for (const id of [1, 2, 3]) {
+    await writer.item.delete({ id });
+    await writer.event.delete({ id });
+  }
+  await apply(full, adapter());
+  expect(await told(keyspace, "t")).toEqual(of([], undefined));
+});
+
+test("tables that somebody dropped, or an apply that died while it dropped them, are filled again", async () => {
+  const keyspace = await filled();
+  const adapter = () => cassandra(server.client, { keyspace });
+  const beside = (await tablesOf(keyspace)).filter((name) => !name.startsWith("kf_") && name.includes("_by_tag"));
+  expect(beside).toHaveLength(4);
+  for (const name of beside) await server.client.execute(`DROP TABLE ${keyspace}.${name}`);
+  await apply(full, adapter());
+  expect(await told(keyspace, "t")).toEqual(of([1, 2, 3], 60));
+
+  for (const survived of [1, 2, 3, 5, 7]) {
+    let drops = 0;
+    const dying: CassandraClient = Object.assign(Object.create(server.client) as CassandraClient, {
+      async execute(query: string, params: never, options: never) {
+        if (drops === survived) throw new Error("the process is gone");
+        const { rows, pageState, info } = await server.client.execute(query, params, options);
+        if (query.startsWith("DROP TABLE")) drops++;
+        return { rows, pageState, info };
+      },
+    });
+    expect(await codeOf(apply(bare, cassandra(dying, { keyspace }), { drop: true }))).toBeDefined();
+    expect(drops).toBe(survived);
+    await apply(full, adapter());
+    expect(await told(keyspace, "t")).toEqual(of([1, 2, 3], 60));
+  }
+}, 60_000);

@@ -61,6 +61,7 @@ export class Buckets {
   readonly #giveBack: Statement;
   readonly #put: Statement;
   readonly #fold: Statement;
+  readonly #distrust: Statement;
   readonly #drop: Statement;
   readonly #forget: Statement;
 
@@ -85,6 +86,7 @@ export class Buckets {
     this.#giveBack = statement(`DELETE leases[?] FROM ${table} WHERE ${state} IF EXISTS`);
     this.#put = statement(`INSERT INTO ${table} (place, span, bucket, part, epoch, sums) VALUES (?, ?, ?, ?, ?, ?)`);
     this.#fold = statement(`UPDATE ${table} SET folded = ?, parts = ?, leases = {} WHERE ${state} IF epoch = ?`);
+    this.#distrust = statement(`UPDATE ${table} SET epoch = ?, folded = null WHERE ${state} IF EXISTS`);
     this.#drop = statement(`DELETE FROM ${table} WHERE place = ? AND span = ? AND bucket = ? AND part = ?`);
     this.#forget = statement(`DELETE FROM ${table} WHERE ${state} IF EXISTS`);
   }
@@ -210,6 +212,18 @@ export class Buckets {
     // Parts of an earlier, longer fold.
     for (let part = parts.length; part < sums.length; part++) await this.#write(this.#drop, [...key, part], deadline);
     return folded;
+  }
+
+  /**
+   * Makes all sums of a place void, and folds of it that are under way: its contributions are made anew. The buckets stay,
+   * and so do the leases of their writers, who would not take them again.
+   */
+  async distrust(place: string, deadline: Deadline): Promise<void> {
+    const level = levelCodes[this.#requests.levels.serial];
+    for (const { bucket } of await this.list(place, undefined, undefined, level, deadline)) {
+      const epoch = randomBytes(9).toString("base64url");
+      await this.#transact(this.#distrust, [epoch, place, spanOf(bucket), bucket], deadline);
+    }
   }
 
   /** Forgets a place's buckets and their sums, which no writer adds to any more. */

@@ -36,11 +36,22 @@ export interface Filled {
   readonly ranges: readonly string[];
 }
 
+/** A table that nobody keeps: whoever takes it up again makes its rows anew. */
+const UNKEPT: Filled = { whole: false, ranges: [] };
+
+/** Whether nothing of a table can be gone on with: no fill of it has begun. */
+export function isUnbegun(filled: Filled | undefined): boolean {
+  return filled === undefined || (!filled.whole && filled.ranges.length === 0);
+}
+
 /** A table that some model made: how far it is, and whose it is. */
 export interface Known extends Filled {
   readonly home: string | undefined;
   readonly buckets: string | undefined;
 }
+
+/** What is kept of a table beside how far it is. */
+type Kept = Pick<Contents, "table" | "buckets"> & Pick<Known, "home">;
 
 const MODEL = "keyfold";
 
@@ -83,9 +94,14 @@ export class ContentsState {
     );
   }
 
-  async write({ table, home, buckets }: Contents, { whole, ranges }: Filled, deadline: Deadline): Promise<void> {
+  /** Says of a table that nobody keeps it, so that nobody reads it either until it was made anew. */
+  async distrust(table: string, known: Known, deadline: Deadline): Promise<void> {
+    if (known.whole || known.ranges.length > 0) await this.write({ table, ...known }, UNKEPT, deadline);
+  }
+
+  async write({ table, home, buckets }: Kept, { whole, ranges }: Filled, deadline: Deadline): Promise<void> {
     const progress = whole ? null : JSON.stringify(ranges);
-    await this.#sent(this.#write, [MODEL, table, whole, progress, home, buckets ?? null], deadline);
+    await this.#sent(this.#write, [MODEL, table, whole, progress, home ?? null, buckets ?? null], deadline);
   }
 
   async forget(table: string, deadline: Deadline): Promise<void> {

@@ -15,7 +15,7 @@ import type { CqlPlan } from "../../plan/cassandra/types.js";
 import type { ApplyCall, Call, DesignItem, DesignState } from "../port/adapter.js";
 import type { Design } from "../port/model-store.js";
 import type { Buckets } from "./buckets.js";
-import { type Contents, ContentsState, contentsOf, type Known } from "./contents.js";
+import { type Contents, ContentsState, contentsOf, isUnbegun, type Known } from "./contents.js";
 import { fillTables } from "./fill.js";
 import { checkOverlap, checkSerial, levelCodes } from "./levels.js";
 import type { Requests } from "./requests.js";
@@ -150,6 +150,7 @@ export class CqlDesign implements Design {
     const schema = await readSchema(this.#requests, deadline);
     this.#checkReplication(schema);
     if (call.dryRun === true) return stateOf(await this.#compare(schema, deadline));
+    await this.#distrustLost(schema, deadline);
     const created = new Set<string>();
     for (const { item, query, otherwise } of await this.#definitions(schema, deadline)) {
       call.onProgress?.({ step: item, state: "started" });
@@ -165,6 +166,7 @@ export class CqlDesign implements Design {
     const wrong = (await this.#compare(await readSchema(this.#requests, deadline), deadline)).filter(
       ({ state }) => state === "differs",
     );
+    if (wrong.length === 0 || call.drop === true) await this.#distrustLeft(deadline);
     if (wrong.length === 0) await this.#fill(schema, created, call, deadline);
     const swept: DesignItem[] = [];
     if (call.sweep === true && wrong.length === 0) {
@@ -177,6 +179,23 @@ export class CqlDesign implements Design {
       return item.state === "same" && made ? { ...item, state: "created" } : item;
     });
     return stateOf([...items, ...swept]);
+  }
+
+  /** A table that is not there any more, or whose buckets are not, was dropped by hand: what is made in its place is empty. */
+  async #distrustLost(schema: FoundSchema, deadline: Deadline): Promise<void> {
+    const { tables } = schema;
+    const known = await this.#known(schema, deadline);
+    for (const { table, buckets } of this.#contents) {
+      const one = known.get(table);
+      const isThere = tables.has(table) && (buckets === undefined || tables.has(buckets));
+      if (one !== undefined && !isThere) await this.#state.distrust(table, one, deadline);
+    }
+  }
+
+  /** What this design does not keep is not whole from now on: an earlier or a later one may take it up again. */
+  async #distrustLeft(deadline: Deadline): Promise<void> {
+    const left = this.#left(await this.#state.read(deadline));
+    for (const [name, one] of left) await this.#state.distrust(name, one, deadline);
   }
 
   /** What must be defined, in an order in which it can be. */
@@ -247,11 +266,27 @@ export class CqlDesign implements Design {
     for (const [name, entity] of this.#entities) {
       const open = this.#contents.filter((one) => one.entity === name && known.get(one.table)?.whole !== true);
       if (open.length === 0) continue;
+      for (const { table } of open) {
+        const one = known.get(table);
+        if (isUnbegun(one)) await this.#clear(table, before, one !== undefined, deadline);
+      }
       if (!before.tables.has(entity.codec.home.plan.name) || (await this.#isEmpty(entity, deadline))) {
         for (const one of open) await this.#state.write(one, { whole: true, ranges: [] }, deadline);
       } else await fillTables(open, known, this.#state, entity, call, deadline);
       for (const { table } of open) created.add(`contents ${table}`);
     }
+  }
+
+  /**
+   * Takes away what lies in a table that is taken up again: a fill only adds. Of a table that nobody told of, another apply
+   * is making it just now. The rows that say which groups have which buckets stay: processes that told of them do not tell
+   * again, and a bucket without rows costs a request.
+   */
+  async #clear(table: string, before: FoundSchema, isKnown: boolean, deadline: Deadline): Promise<void> {
+    if (isKnown && before.tables.has(table)) {
+      await this.#requests.run(`TRUNCATE ${this.#requests.qualify(table)}`, "TRUNCATE", [], deadline);
+    }
+    if (before.tables.has(BUCKETS_TABLE)) await this.#settings.buckets.distrust(table, deadline);
   }
 
   async #isEmpty({ codec }: StoredEntity, deadline: Deadline): Promise<boolean> {
@@ -262,7 +297,10 @@ export class CqlDesign implements Design {
     return (rows ?? []).length === 0;
   }
 
-  /** Drops tables of this model's earlier designs: all that is in them was made of records that lie elsewhere. */
+  /**
+   * Drops tables of this model's earlier designs: all that is in them was made of records that lie elsewhere. That they are
+   * not whole is known by now, and the last to be forgotten, so that an apply which dies on the way is gone on with.
+   */
   async #drop(call: ApplyCall, deadline: Deadline): Promise<void> {
     const schema = await readSchema(this.#requests, deadline);
     for (const [name, { buckets }] of this.#left(await this.#known(schema, deadline))) {
