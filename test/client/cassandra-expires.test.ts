@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { cassandra } from "../../src/adapters/cassandra/index.js";
+import { type CassandraClient, cassandra } from "../../src/adapters/cassandra/index.js";
 import { apply, connect, defineModel, entity, list } from "../../src/index.js";
 import { CassandraServer } from "./cassandra.js";
 import { codeOf } from "./shop.js";
@@ -76,34 +76,73 @@ const readings = defineModel({
   workload: { reading: { records: 4_000_000, writesPerSecond: 3, distinct: { device: 10 } } },
 });
 
+const readingBuckets = "reading_by_device_at_desc_per_day_ending_buckets";
+const day = (number: number): Date => new Date(Date.UTC(2026, 0, number));
+/** The first full hour that is not before a moment. */
+const nextHour = (at: Date): number => Math.ceil(at.getTime() / (HOUR * 1_000)) * HOUR * 1_000;
+
 test("the row of a bucket stands until the last of its records ends, in whichever order they come", async () => {
   const keyspace = server.keyspace();
-  const adapter = () => cassandra(server.client, { keyspace });
+  const soon = new Date(Date.now() + 1_500);
+  // Rows of buckets end at a full hour: for this client it comes in a few seconds.
+  const nearer = Math.floor((nextHour(soon) - Date.now()) / 1_000) - 5;
+  const client: CassandraClient = Object.assign(Object.create(server.client) as CassandraClient, {
+    batch(queries: readonly { query: string; params: readonly unknown[] }[], options: never) {
+      const sent = queries.map(({ query, params }) => {
+        const ttl = query.includes(readingBuckets) ? Number(params.at(-1)) : 0;
+        return { query, params: ttl === 0 ? params : [...params.slice(0, -1), Math.max(1, ttl - nearer)] };
+      });
+      return server.client.batch(sent as never, options);
+    },
+  });
+  const adapter = () => cassandra(client, { keyspace });
   await apply(readings, adapter());
-  const at = (day: number): Date => new Date(Date.UTC(2026, 0, day));
   const buckets = async (): Promise<readonly string[]> => {
-    const table = "reading_by_device_at_desc_per_day_ending_buckets";
-    const { rows } = await server.client.execute(`SELECT kf_bucket FROM ${keyspace}.${table}`);
+    const { rows } = await server.client.execute(`SELECT kf_bucket FROM ${keyspace}.${readingBuckets}`);
     return rows.map((row) => row["kf_bucket"] as string).sort();
   };
   let id = 0;
-  const insert = async (day: number, until: Date | undefined): Promise<void> => {
+  const insert = async (at: Date, until: Date | undefined): Promise<void> => {
     // Another process each time: none knows what the others told.
     const shop = connect(readings, adapter());
     const end = until === undefined ? {} : { until };
-    expect((await shop.reading.insert({ id: id++, device: "d", at: at(day), ...end })).applied).toBe(true);
+    expect((await shop.reading.insert({ id: id++, device: "d", at, ...end })).applied).toBe(true);
   };
-  const soon = new Date(Date.now() + 1_500);
-  await insert(1, soon);
-  await insert(2, inHours(1));
-  await insert(2, soon);
-  await insert(3, undefined);
-  await insert(3, soon);
-  await insert(4, soon);
-  await insert(4, inHours(1));
+  await insert(day(1), soon);
+  await insert(day(2), inHours(2));
+  await insert(day(2), soon);
+  await insert(day(3), undefined);
+  await insert(day(3), soon);
+  await insert(day(4), soon);
+  await insert(day(4), inHours(2));
   expect(await buckets()).toHaveLength(4);
   const staying = ["2026-01-02", "2026-01-03", "2026-01-04"];
   await expect.poll(buckets, { timeout: 20_000, interval: 200 }).toEqual(staying);
   const { items } = await connect(readings, adapter()).latest({ device: "d" });
   expect(items.map((one) => one.at.getUTCDate())).toEqual([4, 3, 2]);
 }, 30_000);
+
+test("the row of a bucket is written once for all records that end within an hour, and stays as long as they", async () => {
+  const keyspace = server.keyspace();
+  await apply(readings, cassandra(server.client, { keyspace }));
+  const told: number[] = [];
+  const client: CassandraClient = Object.assign(Object.create(server.client) as CassandraClient, {
+    batch(queries: readonly { query: string; params: readonly unknown[] }[], options: never) {
+      for (const { query, params } of queries) if (query.includes(readingBuckets)) told.push(Number(params.at(-1)));
+      return server.client.batch(queries as never, options);
+    },
+  });
+  const shop = connect(readings, cassandra(client, { keyspace }));
+  const whole = nextHour(inHours(5));
+  // Each ends later than the one before it.
+  for (const [id, minutes] of [10, 20, 30, 60].entries()) {
+    const until = new Date(whole + minutes * 60_000);
+    await shop.reading.insert({ id, device: "d", at: day(1), until });
+  }
+  expect(told).toHaveLength(1);
+  const left = (whole + HOUR * 1_000 - Date.now()) / 1_000;
+  expect(told[0]).toBeGreaterThan(left);
+  expect(told[0]).toBeLessThan(left + 60);
+  await shop.reading.insert({ id: 9, device: "d", at: day(1), until: new Date(whole + HOUR * 1_000 + 1) });
+  expect(told).toHaveLength(2);
+});

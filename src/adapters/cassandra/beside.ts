@@ -52,17 +52,21 @@ interface BucketRow extends Bound {
 /** The timestamp of what never ends: above that of any end. */
 const FOREVER = 9_000_000_000_000;
 
+/** Ends within one of these are one to the row of a bucket: else each record, which ends later than the last, would write it. */
+const END_STEP_MS = 3_600_000;
+
 /**
  * Rows of which groups have which buckets, as far as this process has not told of them. Where records end, so does the row
- * of their bucket, with the last of them: the later end has the greater timestamp, whichever is written first. The
- * timestamps are ends in milliseconds: as microseconds they lie in 1970, and ScyllaDB refuses those that lie days ahead
- * (scylla.yaml, `restrict_future_timestamp`).
+ * of their bucket, within an hour of the last of them: the later end has the greater timestamp, whichever is written
+ * first. The timestamps are ends in milliseconds: as microseconds they lie in 1970, and ScyllaDB refuses those that lie
+ * days ahead (scylla.yaml, `restrict_future_timestamp`).
  */
 function newBuckets(rows: readonly DerivedRow[], { known, codec, requests }: StoredEntity): readonly BucketRow[] {
   return rows.flatMap(({ table: { list }, listed: key, until: end }) => {
     if (key === undefined || list === undefined) return [];
-    const ttl = ttlUntil(end, requests.clock.now());
-    const until = end === undefined || ttl === 0 ? FOREVER : Math.max(1, end.getTime());
+    const last = end === undefined ? undefined : new Date(Math.ceil(end.getTime() / END_STEP_MS) * END_STEP_MS);
+    const ttl = ttlUntil(last, requests.clock.now());
+    const until = last === undefined || ttl === 0 ? FOREVER : Math.max(1, last.getTime());
     if (known.has(list.table, key, until)) return [];
     const using = codec.expires === undefined ? [] : [requests.bigints ? BigInt(until) : until, ttl];
     return [{ statement: list, params: [...key, ...using], key, until }];
