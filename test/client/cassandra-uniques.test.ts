@@ -216,3 +216,18 @@ test("apply finishes a delete whose writer died, where it fills another table", 
   stop.goOn();
   expect(await gone).toBe("done");
 });
+
+test("of records of one insertMany that share a key or a value the earlier one is stored", async () => {
+  const [{ shop }] = await start();
+  const stored = make({ email: "many0@x" });
+  await shop.account.insert(stored);
+  const second = make({ email: "many1@x" });
+  const { failures } = await shop.account.insertMany([
+    // Refused for its key, so that its value is free for the second one.
+    { ...stored, email: "many1@x" },
+    second,
+    { ...second, email: "many2@x" },
+  ]);
+  expect(failures.map(({ index }) => index)).toEqual([0, 2]);
+  expect(await shop.accountById({ id: second.id })).toEqual(second);
+});

@@ -41,8 +41,9 @@ export async function insertMany(
     return outcomes;
   }
   const inFlight = codec.entity.writes === "plain" ? PLAIN_IN_FLIGHT : CONDITIONAL_IN_FLIGHT;
-  // Writes of one key wait for each other anyway; unique values are claimed by whoever comes first.
-  for (const round of inRounds(placed, ({ record }) => uniqueNames(record, entity))) {
+  // Unique values are claimed by whoever comes first, and what one of a key does decides what is left to the next one.
+  const namesOf = ({ record }: Placed) => [codec.identity(record), ...uniqueNames(record, entity)];
+  for (const round of inRounds(placed, namesOf)) {
     await inParallel(round, inFlight, async ({ record, at }) => {
       outcomes[at] = await outcomeOf(() => insertOne(record, entity, call, deadline));
     });
