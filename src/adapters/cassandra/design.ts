@@ -244,7 +244,7 @@ export class CqlDesign implements Design {
       if (info?.isSchemaInAgreement === true) return;
     } catch (error) {
       // Another apply was faster.
-      if (!(error instanceof KeyfoldError) || !/already exists|conflicts with an existing/i.test(error.message))
+      if (!(error instanceof KeyfoldError) || !/already exist|conflicts with an existing/i.test(error.message))
         throw error;
     }
     const { clock } = this.#requests;

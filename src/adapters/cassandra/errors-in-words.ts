@@ -1,3 +1,6 @@
+/** ScyllaDB's `per_partition_rate_limit`: a replica may have refused what another one took. */
+const RATE_LIMIT = "Rate limit was exceeded for a partition";
+
 /**
  * ScyllaDB's own driver for Node is a shell around its Rust driver, whose errors come as words alone
  * (`DbError` in https://docs.rs/scylla/latest/scylla/errors/enum.DbError.html), with no code.
@@ -17,6 +20,8 @@ const codes: readonly (readonly [words: string, code: number])[] = [
   ["The query is syntatically correct but invalid", 0x2200],
   ["The query is syntactically correct but invalid", 0x2200],
   ["The query is invalid because of some configuration issue", 0x2300],
+  ["An attempt was made to create a keyspace or a table that was already existing", 0x2400],
+  [RATE_LIMIT, 0x1001],
   ["Internal server error", 0x0000],
 ];
 
@@ -27,6 +32,10 @@ export interface ErrorInWords {
   readonly required?: number;
   readonly alive?: number;
   readonly received?: number;
+  /** As the protocol writes it: BATCH_LOG. */
+  readonly writeType?: string;
+  /** Some replicas may have done what others refused for load. */
+  readonly partly?: boolean;
 }
 
 /** The server's error in the words of the Rust driver; undefined: these are none. */
@@ -38,5 +47,13 @@ export function errorInWords(text: string): ErrorInWords | undefined {
   const numbers = Object.fromEntries(
     [...said.matchAll(/\b(required|alive|received): (\d+)/g)].map(([, name, digits]) => [name, Number(digits)]),
   );
-  return { code, message: message === "" ? said : message, ...numbers };
+  // The Rust driver's name for it, or the protocol's.
+  const [, type] = /\bwrite_type: (\w+)/.exec(said) ?? [];
+  return {
+    code,
+    message: message === "" ? said : message,
+    ...numbers,
+    ...(type === undefined ? {} : { writeType: type.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase() }),
+    ...(said.startsWith(RATE_LIMIT) ? { partly: true } : {}),
+  };
 }

@@ -27,6 +27,7 @@ interface DriverError {
   readonly received?: number;
   readonly blockFor?: number;
   readonly writeType?: string;
+  readonly partly?: boolean;
   readonly consistencies?: number;
 }
 
@@ -134,6 +135,7 @@ function answered(code: number, error: DriverError, message: string, fail: Fail)
       return fail("THROTTLED", `The server refused the request for load: ${message}`, {
         retry: true,
         overloaded: true,
+        mayHaveRun: error.partly === true,
       });
     case codes.bootstrapping:
       return fail("UNAVAILABLE", message, { retry: true });
