@@ -16,18 +16,11 @@ import type { ApplyCall, Call, DesignItem, DesignState } from "../port/adapter.j
 import type { Design } from "../port/model-store.js";
 import type { Buckets } from "./buckets.js";
 import { type Contents, ContentsState, contentsOf, isUnbegun, type Known } from "./contents.js";
+import { contentsItems, stateOf, tableItems, typeState } from "./design-items.js";
 import { fillTables } from "./fill.js";
 import { checkOverlap, checkSerial, levelCodes } from "./levels.js";
 import type { Requests } from "./requests.js";
-import {
-  type FoundSchema,
-  type FoundTable,
-  isSchemaAgreed,
-  nodesByDatacenter,
-  plainType,
-  readSchema,
-  replicasOf,
-} from "./schema.js";
+import { type FoundSchema, isSchemaAgreed, nodesByDatacenter, readSchema, replicasOf } from "./schema.js";
 import { sweepEntity } from "./sweep.js";
 import type { StoredEntity } from "./write.js";
 
@@ -314,60 +307,4 @@ export class CqlDesign implements Design {
       call.onProgress?.({ step: `dropping table ${name}`, state: "done" });
     }
   }
-}
-
-function typeState(
-  fields: readonly { readonly name: string; readonly cql: string }[],
-  found: ReadonlyMap<string, string>,
-): Pick<DesignItem, "state" | "detail"> {
-  const missing = fields.filter(({ name }) => !found.has(name));
-  if (missing.length > 0) return { state: "missing", detail: `without ${missing.map(({ name }) => name).join(", ")}` };
-  const other = fields.find(({ name, cql }) => found.get(name) !== plainType(cql));
-  return other === undefined
-    ? { state: "same" }
-    : { state: "differs", detail: `${other.name} is ${found.get(other.name)} and not ${plainType(other.cql)}` };
-}
-
-function tableItems(shape: TableShape, found: FoundTable): DesignItem[] {
-  const facts = { kind: "table", name: shape.name } as const;
-  const key = (columns: readonly { readonly name: string; readonly cql: string }[]): string =>
-    columns.map(({ name, cql }) => `${name} ${plainType(cql)}`).join(", ");
-  const order = (
-    columns: readonly { readonly name: string; readonly order?: string; readonly direction?: string }[],
-  ): string => columns.map(({ name, order: is, direction }) => `${name} ${is ?? direction}`).join(", ");
-  const [planned, there] = [key(shape.partition), key(found.partition)];
-  if (planned !== there)
-    return [{ ...facts, state: "differs", detail: `its partition key is ${there} and not ${planned}` }];
-  const [ordered, orderedThere] = [key(shape.clustering), key(found.clustering)];
-  if (ordered !== orderedThere || order(shape.clustering) !== order(found.clustering)) {
-    const detail = `its clustering key is ${order(found.clustering)} and not ${order(shape.clustering)}`;
-    return [{ ...facts, state: "differs", detail }];
-  }
-  const other = shape.columns.find(({ name, cql }) => {
-    const column = found.columns.get(name);
-    return column !== undefined && column.cql !== plainType(cql);
-  });
-  if (other !== undefined) {
-    const detail = `${other.name} is ${found.columns.get(other.name)?.cql} and not ${plainType(other.cql)}`;
-    return [{ ...facts, state: "differs", detail }];
-  }
-  const missing = shape.columns.filter(({ name }) => !found.columns.has(name));
-  return [
-    { ...facts, state: "same" },
-    ...missing.map(
-      ({ name }): DesignItem => ({ kind: "setting", name: `column ${shape.name}.${name}`, state: "missing" }),
-    ),
-  ];
-}
-
-function contentsItems(contents: Contents, state: "missing" | "same" | "building"): DesignItem[] {
-  const facts = { kind: "contents", name: contents.table, state } as const;
-  // A unique constraint that is not whole would admit what it must refuse: everything waits for it.
-  if (state === "same" || contents.patterns.length === 0) return [facts];
-  return contents.patterns.map((pattern) => ({ ...facts, pattern }));
-}
-
-function stateOf(items: readonly DesignItem[]): DesignState {
-  const ready = items.every(({ state }) => state === "same" || state === "created" || state === "extra");
-  return { ready, items };
 }
