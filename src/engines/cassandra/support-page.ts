@@ -44,7 +44,7 @@ export function supportPage(): string {
       "- An int is no timestamp for CAST; Cassandra makes one of four bytes, which no driver can read.",
     ].join("\n"),
     "## Figures",
-    "`npm run bench -- cassandra` replays frames over four connections, here and on Apache Cassandra 5.0.9 (both compilers, commit log synced periodically, warmed up). On 2 shared cores with other work on them, Node 20.20, 2026-11-28, two quick runs: prepared inserts 3 to 6 ×, point reads 2 to 10 ×, slices of 100 rows 3 to 9 × the rate, at 1 and at 32 in flight; a fifth or less of the server's CPU time a request; p99 between a sixteenth and three quarters. Start to the first answered query 0.11 s beyond `node -e 0` (10 s), 57 MB resident when idle (872 MB).",
+    "`npm run bench -- cassandra` replays frames over four connections, here and on Apache Cassandra 5.0.9 (both compilers, commit log synced periodically, warmed up). On 2 shared cores, Node 20.20, 2026-11-28, a quick run: prepared inserts 6.7 and 2.1 ×, point reads 7.6 and 4.8 ×, slices of 100 rows 3.1 and 1.8 × the rate, at 1 and at 32 in flight, for a quarter or less of the server's CPU time a request; p99 a fifth to a quarter for single inserts and reads, an eighth to two thirds at 32 in flight, and 2.3 × for slices one after the other. Start to the first answered query 0.11 s beyond `node -e 0` (10 s), 57 MB resident when idle (872 MB).",
     "## Types",
     `${types.map((name) => `\`${name}\``).join(", ")}; lists, sets and maps, frozen or not; tuples; user types, frozen or not; vectors of floats (stored and read; no ANN).`,
     "## Statements",
