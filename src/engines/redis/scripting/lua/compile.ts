@@ -47,17 +47,21 @@ function compile(machine: Machine, globals: LuaTable, text: string, name: string
   return make(machine, globals, ...Object.values(helpers)) as LuaFunction;
 }
 
+const syntax = {
+  luaVersion: "5.1",
+  encodingMode: "pseudo-latin1",
+  comments: false,
+  locations: true,
+  ranges: true,
+} as const;
+// Its errors name the token before the wrong one, which it lacks until it has parsed something.
+parse("", syntax);
+
 function parseLua(text: string, name: string): Ast {
   // A first line that begins with # is no code, as in Lua's own loader.
   const body = text.startsWith("#") ? `--${text.slice(1)}` : text;
   try {
-    return parse(body, {
-      luaVersion: "5.1",
-      encodingMode: "pseudo-latin1",
-      comments: false,
-      locations: true,
-      ranges: true,
-    });
+    return parse(body, syntax);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     const { line = 1 } = error as { line?: number };
