@@ -107,7 +107,8 @@ export function supportPage(): string {
 | error texts of scripts (\`redis.\` against \`server.\`, "Redis", the script's digest); a missing member in GEO commands | Redis' | Valkey 9.1: its own |
 | READONLY, READWRITE, ASKING, CLUSTER KEYSLOT without a cluster | an error | Valkey 9.1: served |
 | SCAN with an unknown TYPE; GETEX with a time of 0 for a missing key | empty; nil | Valkey 9.1: an error |
-| the event of EXPIRE with a moment in the past | del | Valkey 9.1: expired |`,
+| the event of EXPIRE with a moment in the past | del | Valkey 9.1: expired |
+| an LTRIM that trims nothing, to who tracks the key | a change | Valkey 9.1: none |`,
     "## Different on purpose",
     [
       "- **Users** have a name, a password and all rights; rules that would restrict one are refused, not ignored.",
