@@ -55,8 +55,8 @@ export function setColumn(column: Column, term: BoundTerm): Operation {
     apply: (row, context) => {
       const value = term.evaluate(context.run);
       if (value === unset) return;
-      // What was there goes, a microsecond before what comes.
-      deleteParts(row, column, context, value === null ? context.timestamp : before(context.timestamp));
+      // What was there goes, a microsecond before what comes; null comes too: of one batch it takes nothing away.
+      deleteParts(row, column, context, before(context.timestamp));
       if (value !== null) putParts(column, value, row, context);
     },
   };
