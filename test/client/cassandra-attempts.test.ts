@@ -2,8 +2,8 @@
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { cassandra, open } from "../../src/adapters/cassandra/index.js";
-import { inParallel } from "../../src/adapters/cassandra/read-records.js";
 import { connect } from "../../src/client/connect.js";
+import { inParallel } from "../../src/internal/in-parallel.js";
 import { startEngines, type TestEngines } from "../../src/testing/index.js";
 import { withKeyspace } from "./cassandra.js";
 import { described, freshName, makeLine, model } from "./shop.js";

@@ -1,11 +1,11 @@
 import type { Deadline } from "../../internal/deadline.js";
 import { KeyfoldError } from "../../internal/errors.js";
+import { inParallel } from "../../internal/in-parallel.js";
 import type { ApplyCall, RecordData } from "../port/adapter.js";
 import { runWrite } from "../port/write.js";
 import { bucketsOf, putRows, writeTogether } from "./beside.js";
 import type { Contents, ContentsState, Filled } from "./contents.js";
 import type { Row } from "./driver.js";
-import { inParallel } from "./read-records.js";
 import { finishRow } from "./sweep.js";
 import { claimUniques } from "./uniques.js";
 import { RANGES, walkTable, wholeRing } from "./walk.js";

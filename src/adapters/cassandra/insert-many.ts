@@ -1,10 +1,10 @@
 import type { Deadline } from "../../internal/deadline.js";
 import { KeyfoldError } from "../../internal/errors.js";
+import { inParallel } from "../../internal/in-parallel.js";
 import type { Call, RecordData } from "../port/adapter.js";
 import { failed, type WriteOutcome } from "../port/outcome.js";
 import { groupByPartition, insertGroup, isBatched, type Placed } from "./insert-batches.js";
 import { insertOne } from "./modify.js";
-import { inParallel } from "./read-records.js";
 import { uniqueNames } from "./uniques.js";
 import type { StoredEntity } from "./write.js";
 

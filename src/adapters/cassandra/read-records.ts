@@ -1,5 +1,6 @@
 import type { Deadline } from "../../internal/deadline.js";
 import { KeyfoldError } from "../../internal/errors.js";
+import { inParallel } from "../../internal/in-parallel.js";
 import type { ReadCall, RecordData, Versioned } from "../port/adapter.js";
 import { readLevel } from "./levels.js";
 import type { StoredEntity } from "./write.js";
@@ -53,22 +54,4 @@ async function readOne(
   const row = rows?.[0];
   const stored = row === undefined ? undefined : codec.stored(row, requests.clock.now());
   return stored?.record === undefined ? undefined : { record: stored.record, version: stored.version };
-}
-
-/** Does the work for each, so many at once; stops at the first that fails. */
-export async function inParallel<T>(
-  items: readonly T[],
-  inFlight: number,
-  work: (item: T) => Promise<void>,
-): Promise<void> {
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    try {
-      while (next < items.length) await work(items[next++] as T);
-    } catch (error) {
-      next = items.length;
-      throw error;
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(inFlight, items.length) }, worker));
 }

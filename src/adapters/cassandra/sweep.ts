@@ -1,4 +1,5 @@
 import type { Deadline } from "../../internal/deadline.js";
+import { inParallel } from "../../internal/in-parallel.js";
 import type { KeySource } from "../../plan/cassandra/types.js";
 import type { ApplyCall, DesignItem, RecordData } from "../port/adapter.js";
 import { compareValues, compilePath } from "../port/conditions.js";
@@ -6,7 +7,6 @@ import { runWrite } from "../port/write.js";
 import { removeRows, writeTogether } from "./beside.js";
 import type { StoredRow } from "./codec.js";
 import type { Row } from "./driver.js";
-import { inParallel } from "./read-records.js";
 import { bucketNaming, type CompiledTable } from "./tables.js";
 import { finish } from "./transition.js";
 import { compileDecoder } from "./values.js";

@@ -1,4 +1,5 @@
 import type { Deadline } from "../../internal/deadline.js";
+import { inParallel } from "../../internal/in-parallel.js";
 import { bucketEnd, bucketOf, bucketStart } from "../../model/bucket.js";
 import { AMOUNT, GROUP } from "../../plan/cassandra/names.js";
 import type { CqlTopPlan } from "../../plan/cassandra/types.js";
@@ -14,7 +15,6 @@ import type {
 import { Adder, type Totals, topPage } from "../port/totals.js";
 import { type Buckets, isLeased, type ListedBucket, sumsOf } from "./buckets.js";
 import { levelCodes, readLevel } from "./levels.js";
-import { inParallel } from "./read-records.js";
 import type { Requests } from "./requests.js";
 import { compileSelect, eachRow, type MakeSelect } from "./select.js";
 import { compileDecoder } from "./values.js";

@@ -1,5 +1,6 @@
 import type { Deadline } from "../../internal/deadline.js";
 import { KeyfoldError } from "../../internal/errors.js";
+import { inParallel } from "../../internal/in-parallel.js";
 import { fullJitterMs } from "../../internal/retry.js";
 import type { Doc, Item } from "../../patterns/dynamodb/driver.js";
 import { splitKey } from "../../plan/dynamodb/key-encoding.js";
@@ -58,7 +59,7 @@ export async function fillPlaces(
   await Promise.all(
     segments.map(async (from, segment) => {
       for await (const { items, next } of scanned(segment, from, requests, deadline)) {
-        await each(items, IN_FLIGHT, (item) => fillItem(item, names, entities, deadline));
+        await inParallel(items, IN_FLIGHT, (item) => fillItem(item, names, entities, deadline));
         done += items.length;
         segments[segment] = next;
         keeping = keeping.then(() => keep(false));
@@ -123,7 +124,7 @@ async function clearPlaces(
   await Promise.all(
     Array.from({ length: SEGMENTS }, async (_, segment) => {
       for await (const { items } of scanned(segment, undefined, requests, deadline))
-        await each(items, IN_FLIGHT, remove);
+        await inParallel(items, IN_FLIGHT, remove);
     }),
   );
   call.onProgress?.({ step, state: "done" });
@@ -134,14 +135,6 @@ async function itemCount(requests: Requests, deadline: Deadline): Promise<number
   const output = await requests.send("DescribeTable", { TableName: requests.table }, deadline);
   const count = (output["Table"] as { readonly ItemCount?: number } | undefined)?.ItemCount;
   return count === undefined || count === 0 ? undefined : count;
-}
-
-async function each<T>(items: readonly T[], inFlight: number, work: (item: T) => Promise<void>): Promise<void> {
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    for (let item = items[next++]; item !== undefined; item = items[next++]) await work(item);
-  };
-  await Promise.all(Array.from({ length: Math.min(inFlight, items.length) }, worker));
 }
 
 /** Writes what is made of one home item into the places, if nobody changed it since it was read. */

@@ -1,5 +1,6 @@
 import type { Deadline } from "../../internal/deadline.js";
 import { KeyfoldError } from "../../internal/errors.js";
+import { inParallel } from "../../internal/in-parallel.js";
 import { bucketStart } from "../../model/bucket.js";
 import type { Doc, Item } from "../../patterns/dynamodb/driver.js";
 import { beyond, END, splitKey } from "../../plan/dynamodb/key-encoding.js";
@@ -36,15 +37,10 @@ export async function listBuckets(
       if (!known.has(place, [name])) fresh.set(name, { ...requests.key.item(key), [PLACE]: { S: place } });
     }
   }
-  const items = [...fresh.values()];
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    for (let item = items[next++]; item !== undefined; item = items[next++]) {
-      await requests.send("PutItem", { TableName: requests.table, Item: item }, deadline);
-      known.add(item[PLACE]?.S ?? "", [requests.key.text(item)]);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(IN_FLIGHT, items.length) }, worker));
+  await inParallel([...fresh.values()], IN_FLIGHT, async (item) => {
+    await requests.send("PutItem", { TableName: requests.table, Item: item }, deadline);
+    known.add(item[PLACE]?.S ?? "", [requests.key.text(item)]);
+  });
 }
 
 /** A record that cannot be written lies in no bucket: its write says why. */
